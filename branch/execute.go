@@ -1,0 +1,273 @@
+package branch
+
+import (
+	"context"
+	"fmt"
+
+	"aergo/contract"
+	"aergo/dtt"
+	"aergo/repo/object"
+	"aergo/repo/state"
+)
+
+// StageTransactions is how many transactions of a block run as one stage. A block of more
+// runs stage after stage: its tree is a series none of whose children crosses a multiple
+// of StageTransactions. So memory follows the stage, not the block, and everyone who
+// executes a block cuts it alike.
+const StageTransactions = 1 << 16
+
+// Runtime decides what a transaction does. It is a pure function of the transaction and
+// the view, and safe for concurrent use.
+type Runtime interface {
+	// Declare calls add for every unit that the transaction may touch. A transaction that
+	// cannot be read declares nothing.
+	Declare(tx *object.Transaction, names []string, add func(contract.Access))
+	// Run decides the transaction on the view. settled says what a merge settled
+	// beforehand; it is nil outside merges. An error is a failure to execute, never a verdict.
+	Run(tx *object.Transaction, names []string, view contract.View, settled *contract.Settlement, out *contract.Outcome) error
+	// Lookup returns the encoded value of a field of a row.
+	Lookup(row []byte, name string) (value []byte, ok bool, err error)
+	// Settle prepares what a merge settles before it replays.
+	Settle() Settler
+	// Apply returns a row after an effect. It fails with contract.ErrEffect if the effect
+	// does not fit the row.
+	Apply(row []byte, exists bool, e *contract.Effect) ([]byte, bool, error)
+}
+
+// Settler looks at all transactions of a merge, in order, and settles what they come to
+// nothing in. It is told of every transaction twice: first by Count, then, when all have
+// been counted, by Observe.
+type Settler interface {
+	Count(tx *object.Transaction, names []string)
+	Observe(tx *object.Transaction, names []string)
+	// Keys returns the state keys of the rows it needs, ascending.
+	Keys() [][]byte
+	// Decide returns the settlement, given the rows of Keys on the target before the merge.
+	Decide(rows []Row) *contract.Settlement
+}
+
+// Row is an encoded row, or none.
+type Row struct {
+	Data   []byte
+	Exists bool
+}
+
+// Span is consecutive transactions of a batch that a block takes.
+type Span struct {
+	Batch Batch
+	Order uint64 // 1 + index of the order it comes by; 0 if its author may write
+	First uint64
+	Count uint64
+	Mode  object.Mode // what the order says of inconsistent ones
+	// Merged says that the order is a merge: then Settled applies.
+	Merged bool
+
+	// Decided says that the verdict was given on the source of a merge and is taken over:
+	// excluded (with Block, which decided) or dropped. Such a span does not run.
+	Decided bool
+	Verdict object.Verdict
+	Block   object.Hash
+	// Settled is what the merge settled beforehand.
+	Settled *contract.Settlement
+}
+
+// item is one transaction on its way through a stage.
+type item struct {
+	tx    *object.Transaction
+	names []string
+	span  int
+	index uint64 // in its batch
+}
+
+// decision is what became of an item.
+type decision struct {
+	verdict   object.Verdict
+	exclusion *object.Exclusion
+	cost      uint64
+}
+
+// Executor runs the transactions of one block, in block order, and gathers what its body,
+// tree and receipts say. It is used by one goroutine; it runs transactions on many.
+type Executor struct {
+	chain   Chain
+	runtime Runtime
+	pool    *dtt.Pool
+	writer  state.NodeWriter
+
+	tree     state.Tree
+	entries  []object.Entry
+	receipts object.Receipts
+	stages   []dtt.Tree
+	count    int
+	marks    map[object.Hash]uint64 // mark height of each batch in the block
+	planner  dtt.Planner
+	checker  dtt.Checker
+	scratch  *stage
+}
+
+// NewExecutor returns an executor that starts from the state tree base, whose reader must
+// see what is put in writer. It uses the pool's workers.
+func NewExecutor(chain Chain, runtime Runtime, pool *dtt.Pool, base state.Tree, writer state.NodeWriter) *Executor {
+	return &Executor{chain: chain, runtime: runtime, pool: pool, writer: writer, tree: base, scratch: newStage(runtime),
+		marks: map[object.Hash]uint64{}}
+}
+
+// State returns the state so far.
+func (x *Executor) State() state.Tree { return x.tree }
+
+// Entries returns the entries so far, with their verdicts.
+func (x *Executor) Entries() []object.Entry { return x.entries }
+
+// Receipts returns the receipts so far.
+func (x *Executor) Receipts() *object.Receipts { return &x.receipts }
+
+// Tree returns the tree of everything run so far.
+func (x *Executor) Tree() dtt.Tree { return dtt.Seq(x.stages...) }
+
+// Count returns the number of transactions so far.
+func (x *Executor) Count() int { return x.count }
+
+// Propose runs spans in an order of its own choice that equals their serial order, and
+// keeps the tree of it. It may be called again; the next spans run after these.
+func (x *Executor) Propose(ctx context.Context, spans []Span) error {
+	return x.run(ctx, spans, nil)
+}
+
+// Follow runs spans by a published tree, which it checks first. It is called once, with
+// the whole block.
+func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree) error {
+	stages, err := cutStages(published)
+	if err != nil {
+		return err
+	}
+	if err := x.run(ctx, spans, stages); err != nil {
+		return err
+	}
+	if x.count != published.Len() {
+		return fmt.Errorf("tree: %w: it runs %d transactions, the block has %d", ErrInvalid, published.Len(), x.count)
+	}
+	return nil
+}
+
+// cutStages cuts a published tree at the multiples of StageTransactions.
+func cutStages(t dtt.Tree) ([]dtt.Tree, error) {
+	if t.Len() <= StageTransactions {
+		return []dtt.Tree{t}, nil
+	}
+	if t.Root().Kind() != dtt.Series {
+		return nil, fmt.Errorf("tree: %w: a block of %d transactions must run in stages of %d", ErrInvalid, t.Len(), StageTransactions)
+	}
+	var stages, part []dtt.Tree
+	for child := range t.Root().Children() {
+		first, last := child.First(), child.First()+child.Len()-1
+		if first/StageTransactions != last/StageTransactions {
+			return nil, fmt.Errorf("tree: %w: transactions %d to %d cross a stage", ErrInvalid, first, last)
+		}
+		if first%StageTransactions == 0 && len(part) > 0 {
+			stages = append(stages, dtt.Seq(part...))
+			part = nil
+		}
+		part = append(part, child.Tree())
+	}
+	return append(stages, dtt.Seq(part...)), nil
+}
+
+// run fills stages with the transactions of spans and runs each. Stages continue across
+// calls: a block proposed in two calls is cut at the same places as one followed in one.
+func (x *Executor) run(ctx context.Context, spans []Span, published []dtt.Tree) error {
+	s := x.scratch
+	s.reset()
+	flush := func() error {
+		if len(s.items) == 0 {
+			return nil
+		}
+		var given *dtt.Tree
+		if published != nil {
+			if len(published) == 0 {
+				return fmt.Errorf("tree: %w: it ends before the block does", ErrInvalid)
+			}
+			given, published = &published[0], published[1:]
+		}
+		err := x.runStage(ctx, spans, given)
+		s.reset()
+		return err
+	}
+	for i := range spans {
+		x.marks[spans[i].Batch.ID] = spans[i].Batch.Mark.Height
+		err := x.chain.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count,
+			func(index uint64, tx *object.Transaction, names []string) error {
+				s.add(item{tx: tx, names: names, span: i, index: index}, spans[i].Decided)
+				if (x.count+len(s.items))%StageTransactions == 0 {
+					return flush()
+				}
+				return nil
+			})
+		if err != nil {
+			return err
+		}
+	}
+	return flush()
+}
+
+// runStage orders, runs and applies one stage.
+func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) error {
+	s := x.scratch
+	if err := s.load(ctx, x.tree, x.pool.Workers()); err != nil {
+		return err
+	}
+	lists, err := s.lists()
+	if err != nil {
+		return err
+	}
+	var tree dtt.Tree
+	if given == nil {
+		tree = x.planner.Build(lists, nil, dtt.Options{})
+	} else {
+		tree = *given
+		if err := x.checker.Check(lists, tree); err != nil {
+			return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+		}
+	}
+	err = x.pool.Run(ctx, tree, func(ctx context.Context, worker, first, count int) error {
+		return s.runLeaf(ctx, spans, first, count)
+	})
+	if err != nil {
+		return err
+	}
+	if x.tree, err = x.tree.Update(ctx, x.writer, s.edits(), x.pool.Workers()); err != nil {
+		return err
+	}
+	x.record(spans)
+	x.stages = append(x.stages, tree)
+	x.count += len(s.items)
+	return nil
+}
+
+// record adds the stage's verdicts to the entries and receipts.
+func (x *Executor) record(spans []Span) {
+	s := x.scratch
+	for i := range s.items {
+		it, d := &s.items[i], &s.decisions[i]
+		x.receipts.Add(1, object.Receipt{Verdict: d.verdict, Cost: d.cost})
+		span := &spans[it.span]
+		e := x.entry(span.Batch.ID, span.Order)
+		if n := len(e.Runs); n > 0 && e.Runs[n-1].First+e.Runs[n-1].Count == it.index && e.Runs[n-1].Verdict == d.verdict {
+			e.Runs[n-1].Count++
+		} else {
+			e.Runs = append(e.Runs, object.Run{First: it.index, Count: 1, Verdict: d.verdict})
+		}
+		if d.exclusion != nil {
+			d.exclusion.Index = it.index
+			e.Excluded = append(e.Excluded, *d.exclusion)
+		}
+	}
+}
+
+// entry returns the last entry if it is of the batch and order, or a new one.
+func (x *Executor) entry(batch object.Hash, order uint64) *object.Entry {
+	if n := len(x.entries); n > 0 && x.entries[n-1].Batch == batch && x.entries[n-1].Order == order {
+		return &x.entries[n-1]
+	}
+	x.entries = append(x.entries, object.Entry{Batch: batch, Order: order})
+	return &x.entries[len(x.entries)-1]
+}

@@ -1,0 +1,141 @@
+package branch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"aergo/contract"
+)
+
+// view confines one transaction to what it declared. It reads the rows of the stage as
+// the transactions before it in the tree left them.
+type view struct {
+	stage    *stage
+	declared []reach // in the order of compareReach
+}
+
+// Exists implements contract.View.
+func (v *view) Exists(k []byte) (bool, error) {
+	id, ok := v.stage.index[string(k)]
+	if !ok || !v.declares(id, contract.PartExistence, "", contract.Read) {
+		return false, undeclared(k, "existence")
+	}
+	sl := v.stage.slots[id]
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.exists, nil
+}
+
+// Field implements contract.View.
+func (v *view) Field(k []byte, name string) ([]byte, bool, error) {
+	id, ok := v.stage.index[string(k)]
+	if !ok || !v.declares(id, contract.PartField, name, contract.Read) && !v.wholeRow(id) {
+		return nil, false, undeclared(k, "field "+name)
+	}
+	row, exists := v.stage.slots[id].read()
+	if !exists {
+		return nil, false, nil
+	}
+	return v.stage.runtime.Lookup(row, name)
+}
+
+// Row implements contract.View.
+func (v *view) Row(k []byte) ([]byte, bool, error) {
+	id, ok := v.stage.index[string(k)]
+	if !ok || !v.wholeRow(id) {
+		return nil, false, undeclared(k, "row")
+	}
+	row, exists := v.stage.slots[id].read()
+	return row, exists, nil
+}
+
+func (sl *slot) read() ([]byte, bool) {
+	sl.mu.Lock()
+	defer sl.mu.Unlock()
+	return sl.row, sl.exists
+}
+
+// declares says whether the transaction declared a unit at least so strongly.
+func (v *view) declares(id uint32, part contract.Part, field string, atLeast contract.Mode) bool {
+	want := reach{slot: id, part: part, field: field, mode: atLeast}
+	at := v.find(want)
+	return at < len(v.declared) && sameUnit(v.declared[at], want)
+}
+
+// wholeRow says whether the transaction may read all of a row: a Delta of PartRow is only
+// the right to change fields of its own.
+func (v *view) wholeRow(id uint32) bool {
+	want := reach{slot: id, part: contract.PartRow, mode: contract.Read}
+	for at := v.find(want); at < len(v.declared) && sameUnit(v.declared[at], want); at++ {
+		if v.declared[at].mode != contract.Delta {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the first declared access that does not sort before want. Most
+// transactions declare a handful, for which a scan beats a search.
+func (v *view) find(want reach) int {
+	if len(v.declared) > 16 {
+		at, _ := slices.BinarySearchFunc(v.declared, want, compareReach)
+		return at
+	}
+	for i := range v.declared {
+		if compareReach(v.declared[i], want) >= 0 {
+			return i
+		}
+	}
+	return len(v.declared)
+}
+
+func sameUnit(a, b reach) bool { return a.slot == b.slot && a.part == b.part && a.field == b.field }
+
+func compareReach(a, b reach) int {
+	switch {
+	case a.slot != b.slot:
+		return cmp.Compare(a.slot, b.slot)
+	case a.part != b.part:
+		return cmp.Compare(a.part, b.part)
+	case a.field != b.field:
+		return cmp.Compare(a.field, b.field)
+	}
+	return cmp.Compare(a.mode, b.mode)
+}
+
+// writable returns the slot of an effect's row, if the transaction declared all that the
+// effect changes.
+func (v *view) writable(e *contract.Effect) (uint32, error) {
+	id, ok := v.stage.index[string(e.Key)]
+	if !ok {
+		return 0, undeclared(e.Key, "row")
+	}
+	if e.Kind != contract.EffectFields {
+		if !v.declares(id, contract.PartRow, "", contract.Write) || !v.declares(id, contract.PartExistence, "", contract.Write) {
+			return 0, undeclared(e.Key, "row")
+		}
+		return id, nil
+	}
+	if e.Ensure && !v.declares(id, contract.PartExistence, "", contract.Delta) {
+		return 0, undeclared(e.Key, "existence")
+	}
+	if !v.declares(id, contract.PartRow, "", contract.Delta) {
+		return 0, undeclared(e.Key, "row")
+	}
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		need := contract.Delta
+		if f.Kind == contract.FieldSet || f.Kind == contract.FieldUnset {
+			need = contract.Write
+		}
+		if !v.declares(id, contract.PartField, f.Name, need) && !v.declares(id, contract.PartRow, "", contract.Write) {
+			return 0, undeclared(e.Key, "field "+f.Name)
+		}
+	}
+	return id, nil
+}
+
+func undeclared(k []byte, what string) error {
+	return fmt.Errorf("%s of row %x: %w", what, k, contract.ErrUndeclared)
+}

@@ -1,0 +1,287 @@
+package dtt
+
+import (
+	"math"
+	"math/bits"
+	"slices"
+	"sort"
+)
+
+// Options steer the builders. The zero Options are the defaults. They never come from
+// the machine at hand: the same lists, costs and options give the same tree everywhere.
+type Options struct {
+	// MinLeaf is the smallest cost that is worth a leaf of its own; 0 means 64. Choose it
+	// so that it takes 5 microseconds or more.
+	MinLeaf uint64
+	// Workers is the number of workers to make room for; 0 means 16. A tree made for
+	// more workers is good for fewer, not the other way round.
+	Workers int
+}
+
+const (
+	defaultMinLeaf = 64
+	defaultWorkers = 16
+	maxWorkers     = 1 << 12
+	maxMinLeaf     = 1 << 58 // some multiples of it fit in 64 bits
+
+	branchesPerWorker = 4       // of a P, so that uneven ones even out
+	maxLeaves         = 1 << 17 // about as many leaves as a tree gets at most
+	buildLevels       = 3       // how often a P is looked for inside a branch of a P
+	buildHalvings     = 6       // of a range in which no segment pays
+)
+
+// Build is Planner.Build with a planner of its own.
+func Build(l *Lists, costs []uint32, opt Options) Tree {
+	var p Planner
+	return p.Build(l, costs, opt)
+}
+
+// Planner builds trees and keeps its memory, 44 bytes for each unit and about 40 for each
+// transaction, from one build to the next. The zero Planner is ready. It is for one
+// goroutine.
+type Planner struct {
+	lists   *Lists
+	weights weights
+	minLeaf uint64
+	workers uint64
+
+	units  []touched
+	stamp  uint32   // of the current scan
+	ranges []uint32 // of the current scan: where each range starts
+	sums   []uint64 // memory of the weights
+	chains chains
+	waves  waves
+}
+
+// touched is what a scan knows of a unit.
+type touched struct {
+	tag   uint32 // the scan's stamp above the OR of the modes so far
+	first uint32 // the position of the first access
+}
+
+const maxStamp = 1<<30 - 1
+
+// Build returns a tree for the transactions in the order they have. Costs are by
+// position; nil stands for 1 each, and so does a missing one. The tree always passes the
+// check with the same lists.
+//
+// It takes the block apart from the top. A scan finds the finest division into ranges
+// such that every two conflicting transactions are in one range: the ranges make a P. A
+// range that is too large for a leaf is cut into segments, each as long as its own
+// division pays, which make an S; and so on inside, a few levels deep. Each level takes
+// time proportional to the number of accesses.
+func (p *Planner) Build(l *Lists, costs []uint32, opt Options) Tree {
+	p.begin(l, costs, opt)
+	return p.divide(0, l.Len(), buildLevels)
+}
+
+func (p *Planner) begin(l *Lists, costs []uint32, opt Options) {
+	p.lists = l
+	p.weights = weigh(p.sums, costs, l.Len())
+	if p.weights.sums != nil {
+		p.sums = p.weights.sums
+	}
+	p.workers = uint64(min(opt.Workers, maxWorkers))
+	if opt.Workers <= 0 {
+		p.workers = defaultWorkers
+	}
+	p.minLeaf = opt.MinLeaf
+	if p.minLeaf == 0 {
+		p.minLeaf = defaultMinLeaf
+	}
+	p.minLeaf = min(p.minLeaf, maxMinLeaf)
+	p.minLeaf = max(p.minLeaf, p.weights.between(0, l.Len())/maxLeaves)
+	if len(p.units) < l.Units() {
+		p.units, p.stamp = make([]touched, l.Units()), 0
+	}
+}
+
+// divide returns the tree of the transactions a..b-1 as a P of the ranges that conflicts
+// divide them into, if there are several.
+func (p *Planner) divide(a, b, levels int) Tree {
+	if p.weights.between(a, b) < 2*p.minLeaf {
+		return Serial(b - a)
+	}
+	p.scan(a, b, unbounded)
+	starts := slices.Clone(p.ranges)
+	target := max(p.minLeaf, p.weights.between(a, b)/(p.workers*branchesPerWorker))
+	var branches []Tree
+	from := a // the start of the leaf being gathered
+	flush := func(to int) {
+		if to > from {
+			branches = append(branches, Serial(to-from))
+			from = to
+		}
+	}
+	for i, start := range starts {
+		end := b
+		if i+1 < len(starts) {
+			end = int(starts[i+1])
+		}
+		if p.weights.between(int(start), end) >= 2*target && end-int(start) > 1 {
+			flush(int(start))
+			branches = append(branches, p.segment(int(start), end, levels-1, buildHalvings))
+			from = end
+		} else if p.weights.between(from, end) >= target {
+			flush(end)
+		}
+	}
+	flush(b)
+	return Par(branches...)
+}
+
+// segment returns the tree of the transactions a..b-1, which are one range, as an S of
+// segments, each a P or a leaf. If no segment from a on pays, the halves are tried.
+func (p *Planner) segment(a, b, levels, halvings int) Tree {
+	total := p.weights.between(a, b)
+	if levels == 0 || halvings == 0 || total < 2*p.minLeaf || p.longestChain(a, b) > total-total/8 {
+		return Serial(b - a)
+	}
+	var parts []Tree
+	serial := 0 // transactions that wait to become a leaf
+	take := func(part Tree) {
+		if part.Leaves() == 1 {
+			serial += part.Len()
+			return
+		}
+		parts = append(parts, Serial(serial), part)
+		serial = 0
+	}
+	for a < b {
+		start, end, pays := p.next(a, b)
+		if !pays {
+			middle := p.middle(a, b)
+			take(p.segment(a, middle, levels, halvings-1))
+			take(p.segment(middle, b, levels, halvings-1))
+			break
+		}
+		serial += start - a
+		take(p.divide(start, end, levels))
+		a = end
+	}
+	return Seq(append(parts, Serial(serial))...)
+}
+
+// next returns the next segment that pays. It starts at a or just behind, since the
+// transaction at which the last segment ended may be one that conflicts with all. The
+// patience grows by doubling, so that the time it takes is in proportion to the segment
+// found.
+func (p *Planner) next(a, b int) (start, end int, pays bool) {
+	total := p.weights.between(a, b)
+	for patience := 8 * p.minLeaf; ; patience *= 2 {
+		for start := a; start < min(a+2, b); start++ {
+			if end, pays := p.scan(start, b, patience); pays {
+				return start, end, true
+			}
+		}
+		if patience >= total {
+			return a, b, false
+		}
+	}
+}
+
+// middle returns where the second half of the cost of the transactions a..b-1 begins.
+func (p *Planner) middle(a, b int) int {
+	half := p.weights.between(a, b) / 2
+	return a + sort.Search(b-a, func(i int) bool { return p.weights.between(a, a+i) >= half })
+}
+
+// unbounded is the patience of a scan of everything.
+const unbounded = math.MaxUint64
+
+// scan goes through the transactions from a on and keeps in p.ranges where the ranges of
+// those seen so far start. With unbounded patience it goes to b. Otherwise it looks for
+// the end of a segment that starts at a, until there is no point in going on, or until
+// no end that pays was found at a cost of patience. It returns the best end, and whether
+// it pays.
+//
+// When a transaction conflicts with an earlier one, everything from there on becomes one
+// range. For this it is enough to know, for each unit, its first access and the OR of its
+// modes: when the OR becomes Write, the last access conflicts with some, and those with
+// the first, so that all are in one range; and any later access conflicts with one of
+// them.
+func (p *Planner) scan(a, b int, patience uint64) (end int, pays bool) {
+	if p.stamp == maxStamp {
+		clear(p.units)
+		p.stamp = 0
+	}
+	p.stamp++
+	p.ranges = p.ranges[:0]
+	largest := uint64(0) // cost of the largest range
+	best := bestEnd{minLeaf: p.minLeaf, workers: p.workers, end: b}
+	for tx := a; tx < b; tx++ {
+		start := p.touch(tx)
+		if start < tx && patience != unbounded {
+			total := p.weights.between(a, tx)
+			best.consider(tx, total, largest)
+			if best.passed(total, patience) {
+				return best.end, best.total > 0
+			}
+		}
+		for len(p.ranges) > 0 && int(p.ranges[len(p.ranges)-1]) > start {
+			p.ranges = p.ranges[:len(p.ranges)-1]
+		}
+		if start == tx {
+			p.ranges = append(p.ranges, uint32(tx))
+		}
+		top := int(p.ranges[len(p.ranges)-1])
+		largest = max(largest, p.weights.between(top, tx+1))
+	}
+	best.consider(b, p.weights.between(a, b), largest)
+	return best.end, best.total > 0
+}
+
+// touch notes the accesses of a transaction and returns the first position that has to be
+// in one range with it.
+func (p *Planner) touch(tx int) int {
+	start := uint32(tx)
+	for _, a := range p.lists.At(tx) {
+		u, mode := &p.units[a.Unit()], uint32(a.Mode())
+		if u.tag>>2 != p.stamp {
+			*u = touched{tag: p.stamp<<2 | mode, first: uint32(tx)}
+			continue
+		}
+		u.tag |= mode
+		if Mode(u.tag&3) == Write {
+			start = min(start, u.first)
+		}
+	}
+	return int(start)
+}
+
+// bestEnd looks for the end of a segment: the last one whose division saves nearly as
+// large a part of the segment's time as the best does.
+type bestEnd struct {
+	minLeaf, workers uint64
+	end              int    // the best so far, or where the range ends
+	total            uint64 // its cost; 0 as long as none pays
+	share            uint64 // the largest part saved, in units of 1/shareUnit
+}
+
+const (
+	shareUnit = 1 << 12
+	minShare  = shareUnit / 8 // less does not pay
+)
+
+// consider accounts for a possible end, the cost up to it and that of its largest range.
+func (e *bestEnd) consider(end int, total, largest uint64) {
+	time := max(largest, total/e.workers, e.minLeaf)
+	if total < time+e.minLeaf {
+		return
+	}
+	hi, lo := bits.Mul64(total-time, shareUnit)
+	share, _ := bits.Div64(hi, lo, total)
+	if share < minShare || share < e.share-e.share/16 {
+		return
+	}
+	e.end, e.total, e.share = end, total, max(share, e.share)
+}
+
+// passed says whether the scan has gone so far beyond the best end, or so far without
+// one, that it should stop.
+func (e *bestEnd) passed(total, patience uint64) bool {
+	if e.total == 0 {
+		return total > patience
+	}
+	return total > 2*e.total+4*e.minLeaf
+}

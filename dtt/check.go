@@ -1,0 +1,155 @@
+package dtt
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrConflict is wrapped by the error of a tree that may not run with its lists.
+var ErrConflict = errors.New("tree hides a conflict")
+
+// ErrLength is wrapped by the error of a tree, list or costs of differing lengths.
+var ErrLength = errors.New("tree and access lists differ in length")
+
+// ConflictError names two conflicting transactions that a tree puts side by side.
+type ConflictError struct {
+	First, Second int // positions in block order
+	Unit          Unit
+}
+
+func (e *ConflictError) Error() string {
+	return fmt.Sprintf("transactions %d and %d run side by side but conflict on unit %d", e.First, e.Second, e.Unit)
+}
+
+// Unwrap returns ErrConflict.
+func (e *ConflictError) Unwrap() error { return ErrConflict }
+
+// Check is Checker.Check with a checker of its own.
+func Check(l *Lists, t Tree) error {
+	var c Checker
+	return c.Check(l, t)
+}
+
+// Checker checks trees against access lists and keeps its memory, 12 bytes for each unit,
+// from one check to the next. The zero Checker is ready. It is for one goroutine.
+type Checker struct {
+	units []seen
+	base  uint32 // every mark of earlier checks is at most this
+}
+
+// seen holds, for each mode, the largest mark of the accesses so far.
+type seen struct{ read, delta, write uint32 }
+
+// Check returns nil if every two conflicting transactions are in order in the tree. If
+// not, it returns a *ConflictError that names the first access in block order, and in the
+// order of its transaction's units, that conflicts with an earlier one beside it. A tree
+// of another length than the lists is refused with ErrLength.
+//
+// The rule is SP-order (Bender, Fineman, Gilbert and Leiserson, 2004): let e be a
+// transaction's position in the tree's order and h its position when the children of
+// every P are reversed; then x precedes y in the tree exactly if both of x's numbers are
+// smaller. Going through the accesses in the order of e, it is enough to know the
+// largest h of each unit's reads, deltas and writes so far.
+func (c *Checker) Check(l *Lists, t Tree) error {
+	if t.Len() != l.Len() {
+		return fmt.Errorf("tree of %d for access lists of %d transactions: %w", t.Len(), l.Len(), ErrLength)
+	}
+	c.prepare(l)
+	marks := t.reversed()
+	for i := range t.nodes {
+		leaf := &t.nodes[i]
+		if leaf.kind != Leaf {
+			continue
+		}
+		// A mark is h plus what sets it above the marks of earlier checks.
+		mark := c.base + 1 + marks[i]
+		for tx := leaf.first; tx < leaf.first+leaf.count; tx, mark = tx+1, mark+1 {
+			if bad := c.visit(l.At(int(tx)), mark); bad >= 0 {
+				return c.conflict(l, t, marks, int(tx), l.At(int(tx))[bad])
+			}
+		}
+	}
+	c.base += uint32(t.Len())
+	return nil
+}
+
+// prepare makes room for the units and makes all marks of earlier checks look like none.
+func (c *Checker) prepare(l *Lists) {
+	if len(c.units) < l.Units() {
+		c.units, c.base = make([]seen, l.Units()), 0
+	} else if c.base > MaxTransactions {
+		clear(c.units)
+		c.base = 0
+	}
+}
+
+// visit accounts for a transaction's accesses and returns the index of the first that
+// conflicts with an earlier transaction beside it, or -1.
+func (c *Checker) visit(run []Access, mark uint32) int {
+	for i, a := range run {
+		s := &c.units[a.Unit()]
+		switch a.Mode() {
+		case Read:
+			if max(s.delta, s.write) > mark {
+				return i
+			}
+			s.read = max(s.read, mark)
+		case Delta:
+			if max(s.read, s.write) > mark {
+				return i
+			}
+			s.delta = max(s.delta, mark)
+		default:
+			if max(s.read, s.delta, s.write) > mark {
+				return i
+			}
+			s.write = mark
+		}
+	}
+	return -1
+}
+
+// conflict makes the error for the bad access of transaction tx, by finding whose mark
+// was the largest, and forgets all marks.
+func (c *Checker) conflict(l *Lists, t Tree, marks []uint32, tx int, bad Access) error {
+	s := c.units[bad.Unit()]
+	largest := s.write
+	if bad.Mode().Conflicts(Read) {
+		largest = max(largest, s.read)
+	}
+	if bad.Mode().Conflicts(Delta) {
+		largest = max(largest, s.delta)
+	}
+	h := largest - c.base - 1
+	c.units, c.base = nil, 0
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.kind == Leaf && h >= marks[i] && h-marks[i] < n.count {
+			return &ConflictError{First: int(n.first + h - marks[i]), Second: tx, Unit: bad.Unit()}
+		}
+	}
+	return &ConflictError{First: -1, Second: tx, Unit: bad.Unit()}
+}
+
+// reversed returns, for each node, the position of its first transaction when the
+// children of every P are reversed.
+func (t Tree) reversed() []uint32 {
+	at := make([]uint32, len(t.nodes))
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.kind == Leaf {
+			continue
+		}
+		done := uint32(0) // transactions of the children so far
+		for c := uint32(i) + 1; c < n.end; c = t.nodes[c].end {
+			count := t.nodes[c].count
+			if n.kind == Series {
+				at[c] = at[i] + done
+			} else {
+				at[c] = at[i] + n.count - done - count
+			}
+			done += count
+		}
+	}
+	return at
+}

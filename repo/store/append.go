@@ -1,0 +1,302 @@
+package store
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/object"
+)
+
+// growth is what a writer adds to one pack. Until it is published, the pack itself does
+// not know of it. The writer's mu guards it.
+type growth struct {
+	pack    *pack
+	fresh   bool    // the writer made the pack
+	start   int64   // length before the writer came; 0 for a fresh pack
+	end     int64   // length with all that was appended
+	slots   []*slot // those of the pack, then the new ones
+	objects growing // the new ones
+	table   *table  // of the whole pack, once it is complete
+}
+
+func (g *growth) find(h object.Hash) (place, bool) {
+	var e entry
+	var ok bool
+	if g.table != nil {
+		e, ok = g.table.find(h)
+	} else {
+		e, ok = g.objects.find(h)
+	}
+	if !ok {
+		return place{}, false
+	}
+	return place{g.pack, g.slots[e.frame], e}, true
+}
+
+// complete makes the table of the whole pack.
+func (g *growth) complete() {
+	all := g.objects
+	if !g.fresh {
+		all = make(growing, len(g.objects)+g.pack.index.count())
+		low, high, _ := prefixRange("")
+		g.pack.index.scan(low, high, func(h object.Hash, e entry) bool {
+			all[h] = e
+			return true
+		})
+		for h, e := range g.objects {
+			all[h] = e
+		}
+	}
+	extents := make([]extent, len(g.slots))
+	for i, s := range g.slots {
+		extents[i] = extent{uint32(s.offset), uint32(s.bytes)}
+	}
+	g.table = newTable(g.pack.number, g.pack.salt, g.end, extents, all)
+	g.objects = nil
+}
+
+func (w *diskWriter) findGrown(h object.Hash) (place, bool) {
+	for _, g := range w.grown {
+		if at, ok := g.find(h); ok {
+			return at, true
+		}
+	}
+	return place{}, false
+}
+
+// appender writes to the end of the pack that grows. The writer's outMu guards it.
+type appender struct {
+	file    billy.File
+	buf     []byte // behind what has been written to file
+	offset  int64  // of the next record: behind file and buf
+	group   commitRecord
+	last    [commitBytes]byte // the commit record written last
+}
+
+const appendBufferBytes = 256 << 10
+
+// append appends a frame, in a new pack if the last one is large enough.
+func (w *diskWriter) append(f *pendingFrame, how byte, stored []byte) error {
+	o := &w.out
+	if o.file != nil && o.offset >= w.d.opt.SealPackBytes {
+		if err := w.nextPack(); err != nil {
+			return err
+		}
+	}
+	if o.file == nil {
+		if err := w.openPack(); err != nil {
+			return err
+		}
+	}
+	before := len(o.buf)
+	o.buf = appendFrame(o.buf, how, f.entries, len(f.plain), stored)
+	size := len(o.buf) - before
+	o.group.frames++
+	o.group.sums = crc32.Update(o.group.sums, castagnoli(), o.buf[len(o.buf)-checksumBytes:])
+	w.appended(f, &slot{offset: o.offset, bytes: size})
+	o.offset += int64(size)
+	if len(o.buf) >= appendBufferBytes {
+		return w.writeOut()
+	}
+	return nil
+}
+
+// appended moves the objects of f from pending to the pack that grows.
+func (w *diskWriter) appended(f *pendingFrame, s *slot) {
+	w.mu.Lock()
+	g := w.grown[len(w.grown)-1]
+	for i, e := range f.entries {
+		delete(w.pending, e.hash)
+		g.objects[e.hash] = entry{
+			frame: uint32(len(g.slots)), pos: uint16(i), kind: e.kind, size: e.size, sealBytes: e.sealBytes,
+		}
+	}
+	g.slots = append(g.slots, s)
+	w.mu.Unlock()
+	w.d.pendings.Put(f)
+}
+
+// openPack opens the pack to append to: the store's last one, or a new one.
+func (w *diskWriter) openPack() error {
+	w.d.mu.RLock()
+	var last *pack
+	if n := len(w.d.packs); n > 0 {
+		last = w.d.packs[n-1]
+	}
+	w.d.mu.RUnlock()
+	w.mu.Lock()
+	g := w.continued(last)
+	w.mu.Unlock()
+
+	file, err := w.d.dir.openWrite(g.pack.name, g.start)
+	if err != nil {
+		return err
+	}
+	o := &w.out
+	*o = appender{file: file, buf: o.buf[:0], offset: g.start}
+	if g.fresh {
+		o.buf = appendPackHeader(o.buf, g.pack.number, g.pack.salt)
+		o.offset = packHeaderBytes
+	}
+	o.group = commitRecord{groupStart: o.offset}
+	return nil
+}
+
+// continued notes what the writer appends to next. It takes the store's last pack only at
+// first, and only if that is not sealed.
+func (w *diskWriter) continued(last *pack) *growth {
+	if last != nil && !last.sealed && !w.compacting && len(w.grown) == 0 {
+		slots := append([]*slot(nil), last.slots...)
+		w.grown = append(w.grown, &growth{pack: last, start: last.end, slots: slots, objects: growing{}})
+		return w.grown[0]
+	}
+	number := uint32(1)
+	if last != nil {
+		number = last.number + 1
+	}
+	if n := len(w.grown); n > 0 {
+		number = w.grown[n-1].pack.number + 1
+	}
+	p := &pack{number: number, name: packName(number), index: growing{}}
+	_, _ = rand.Read(p.salt[:]) // never fails
+	w.grown = append(w.grown, &growth{pack: p, fresh: true, objects: growing{}})
+	return w.grown[len(w.grown)-1]
+}
+
+func (w *diskWriter) writeOut() error {
+	o := &w.out
+	if len(o.buf) == 0 {
+		return nil
+	}
+	if err := w.d.dir.write(o.file, o.buf); err != nil {
+		return fmt.Errorf("%s: %w", o.file.Name(), err)
+	}
+	o.buf = o.buf[:0]
+	return nil
+}
+
+// flush makes what was appended readable from the file.
+func (w *diskWriter) flush() error {
+	w.outMu.Lock()
+	defer w.outMu.Unlock()
+	if w.out.file == nil {
+		return nil
+	}
+	return w.writeOut()
+}
+
+// endGroup appends the commit record and makes the pack durable.
+func (w *diskWriter) endGroup() error {
+	o := &w.out
+	o.group.offset = o.offset
+	w.mu.Lock()
+	g := w.grown[len(w.grown)-1]
+	w.mu.Unlock()
+	before := len(o.buf)
+	o.buf = appendCommit(o.buf, o.group, g.pack.salt)
+	copy(o.last[:], o.buf[before:])
+	o.offset += commitBytes
+	if o.offset > maxPackBytes {
+		return fmt.Errorf("%s: pack of %d bytes is too large", g.pack.name, o.offset)
+	}
+	if err := w.writeOut(); err != nil {
+		return err
+	}
+	if err := syncFile(o.file); err != nil {
+		return fmt.Errorf("sync %s: %w", g.pack.name, err)
+	}
+	err := o.file.Close()
+	o.file = nil
+	w.mu.Lock()
+	g.end = o.offset
+	w.mu.Unlock()
+	return err
+}
+
+// nextPack completes a large pack: it is durable before the next one exists.
+func (w *diskWriter) nextPack() error {
+	if err := w.endGroup(); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.grown[len(w.grown)-1].complete()
+	return nil
+}
+
+// finish makes everything durable, and seals the last pack if it is large enough.
+func (w *diskWriter) finish() error {
+	w.mu.Lock()
+	grown := w.grown
+	w.mu.Unlock()
+	if w.out.file == nil {
+		return nil
+	}
+	if err := w.endGroup(); err != nil {
+		return err
+	}
+	fresh := false
+	for _, g := range grown {
+		fresh = fresh || g.fresh
+	}
+	if fresh {
+		if err := w.d.dir.syncNames(); err != nil {
+			return fmt.Errorf("sync folder of packs: %w", err)
+		}
+	}
+	if last := grown[len(grown)-1]; w.compacting || last.end >= w.d.opt.SealPackBytes {
+		last.complete()
+	}
+	return nil
+}
+
+// publish makes the committed objects visible and writes index files. A failure to write
+// one is none of the commit: the next Begin tries again.
+func (w *diskWriter) publish() {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	for i, g := range w.grown {
+		p := g.pack
+		if g.fresh && !w.compacting {
+			w.d.packs = append(w.d.packs, p)
+		}
+		if g.table != nil {
+			p.index, p.sealed, p.wantsIndex = g.table, true, true
+		} else {
+			objects := p.index.(growing)
+			for h, e := range g.objects {
+				objects[h] = e
+			}
+		}
+		p.slots, p.size, p.end = g.slots, g.end, g.end
+		if i == len(w.grown)-1 {
+			p.last = w.out.last
+		}
+		_ = p.writeIndex(&w.d.dir)
+	}
+	if !w.compacting {
+		w.d.writer = nil
+	}
+}
+
+// undo takes back what was appended to the packs, the newest first.
+func (w *diskWriter) undo() error {
+	var errs []error
+	if w.out.file != nil {
+		errs = append(errs, w.out.file.Close())
+		w.out.file = nil
+	}
+	for i := len(w.grown) - 1; i >= 0; i-- {
+		g := w.grown[i]
+		if g.fresh {
+			errs = append(errs, g.pack.close(), w.d.dir.remove(g.pack.name))
+		} else {
+			errs = append(errs, w.d.dir.truncate(g.pack.name, g.start))
+		}
+	}
+	return errors.Join(errs...)
+}
