@@ -245,3 +245,18 @@ func (a Account) update(ctx context.Context, w state.NodeWriter, entries []objec
 	}
 	return Account{tree}, nil
 }
+
+// SubtractRuns returns the parts of ascending runs that no run of have covers.
+func SubtractRuns(runs, have []object.Run) []object.Run { return subtractRuns(runs, sortedRuns(have)) }
+
+// IntersectRuns returns the parts of ascending runs that within covers.
+func IntersectRuns(runs []object.Run, within object.Run) []object.Run {
+	var out []object.Run
+	for _, run := range runs {
+		first, end := max(run.First, within.First), min(run.First+run.Count, within.First+within.Count)
+		if first < end {
+			out = append(out, object.Run{First: first, Count: end - first, Verdict: run.Verdict})
+		}
+	}
+	return out
+}

@@ -101,10 +101,10 @@ func (c Chain) Chunk(ctx context.Context, b Batch, i int) (*object.Chunk, error)
 	return chunk, nil
 }
 
-// Transactions calls fn for the transactions first to first+count-1 of a batch, in order.
-// The chunk's names are passed along, since payloads refer to them.
+// Transactions calls fn for the transactions first to first+count-1 of a batch, in order,
+// with the chunk that each is in, since payloads refer to its names.
 func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
-	fn func(index uint64, tx *object.Transaction, names []string) error) error {
+	fn func(index uint64, tx *object.Transaction, chunk *object.Chunk) error) error {
 	if first+count > b.Count || first+count < first {
 		return fmt.Errorf("batch %s: %w: has no transactions %d to %d", b.ID.Short(), ErrInvalid, first, first+count-1)
 	}
@@ -123,7 +123,7 @@ func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
 			return err
 		}
 		for at := max(first, start); at < min(end, first+count); at++ {
-			if err := fn(at, &chunk.Transactions[at-start], chunk.Names); err != nil {
+			if err := fn(at, &chunk.Transactions[at-start], chunk); err != nil {
 				return err
 			}
 		}

@@ -19,37 +19,23 @@ const StageTransactions = 1 << 16
 // Runtime decides what a transaction does. It is a pure function of the transaction and
 // the view, and safe for concurrent use.
 type Runtime interface {
+	// Prepare turns the dictionary of a chunk into what the other methods take as dict.
+	Prepare(names []string) (dict any)
 	// Declare calls add for every unit that the transaction may touch. A transaction that
 	// cannot be read declares nothing.
-	Declare(tx *object.Transaction, names []string, add func(contract.Access))
+	Declare(tx *object.Transaction, dict any, add func(contract.Access))
 	// Run decides the transaction on the view. settled says what a merge settled
 	// beforehand; it is nil outside merges. An error is a failure to execute, never a verdict.
-	Run(tx *object.Transaction, names []string, view contract.View, settled *contract.Settlement, out *contract.Outcome) error
+	Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error
 	// Lookup returns the encoded value of a field of a row.
 	Lookup(row []byte, name string) (value []byte, ok bool, err error)
-	// Settle prepares what a merge settles before it replays.
-	Settle() Settler
 	// Apply returns a row after an effect. It fails with contract.ErrEffect if the effect
 	// does not fit the row.
 	Apply(row []byte, exists bool, e *contract.Effect) ([]byte, bool, error)
-}
-
-// Settler looks at all transactions of a merge, in order, and settles what they come to
-// nothing in. It is told of every transaction twice: first by Count, then, when all have
-// been counted, by Observe.
-type Settler interface {
-	Count(tx *object.Transaction, names []string)
-	Observe(tx *object.Transaction, names []string)
-	// Keys returns the state keys of the rows it needs, ascending.
-	Keys() [][]byte
-	// Decide returns the settlement, given the rows of Keys on the target before the merge.
-	Decide(rows []Row) *contract.Settlement
-}
-
-// Row is an encoded row, or none.
-type Row struct {
-	Data   []byte
-	Exists bool
+	// Settle prepares what a merge settles before it replays.
+	Settle() contract.Settler
+	// Force adds to a chunk the transaction that does what tx does without preconditions.
+	Force(tx *object.Transaction, dict any, to *object.ChunkBuilder) error
 }
 
 // Span is consecutive transactions of a batch that a block takes.
@@ -74,7 +60,7 @@ type Span struct {
 // item is one transaction on its way through a stage.
 type item struct {
 	tx    *object.Transaction
-	names []string
+	dict  any
 	span  int
 	index uint64 // in its batch
 }
@@ -122,7 +108,19 @@ func (x *Executor) Entries() []object.Entry { return x.entries }
 func (x *Executor) Receipts() *object.Receipts { return &x.receipts }
 
 // Tree returns the tree of everything run so far.
-func (x *Executor) Tree() dtt.Tree { return dtt.Seq(x.stages...) }
+func (x *Executor) Tree() dtt.Tree {
+	t := dtt.Seq(x.stages...)
+	if t.Len() <= StageTransactions || t.Root().Kind() == dtt.Series {
+		return t
+	}
+	// Too many nodes for one tree: each stage as one leaf is always right, and still cut
+	// where stages end.
+	var leaves []dtt.Tree
+	for n := t.Len(); n > 0; n -= StageTransactions {
+		leaves = append(leaves, dtt.Serial(min(n, StageTransactions)))
+	}
+	return dtt.Seq(leaves...)
+}
 
 // Count returns the number of transactions so far.
 func (x *Executor) Count() int { return x.count }
@@ -192,11 +190,16 @@ func (x *Executor) run(ctx context.Context, spans []Span, published []dtt.Tree) 
 		s.reset()
 		return err
 	}
+	var last *object.Chunk
+	var dict any
 	for i := range spans {
 		x.marks[spans[i].Batch.ID] = spans[i].Batch.Mark.Height
 		err := x.chain.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count,
-			func(index uint64, tx *object.Transaction, names []string) error {
-				s.add(item{tx: tx, names: names, span: i, index: index}, spans[i].Decided)
+			func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
+				if chunk != last {
+					last, dict = chunk, x.runtime.Prepare(chunk.Names)
+				}
+				s.add(item{tx: tx, dict: dict, span: i, index: index}, spans[i].Decided)
 				if (x.count+len(s.items))%StageTransactions == 0 {
 					return flush()
 				}
@@ -270,4 +273,38 @@ func (x *Executor) entry(batch object.Hash, order uint64) *object.Entry {
 	}
 	x.entries = append(x.entries, object.Entry{Batch: batch, Order: order})
 	return &x.entries[len(x.entries)-1]
+}
+
+// Touches returns the names of the fields of a row that applied transactions of a batch
+// declare to change; the empty name stands for the row as a whole.
+func (l *Ledger) Touches(ctx context.Context, b Batch, runs []object.Run, row []byte) (map[string]bool, error) {
+	touched := map[string]bool{}
+	var last *object.Chunk
+	var dict any
+	for _, run := range runs {
+		if run.Verdict != object.VerdictApplied && run.Verdict != object.VerdictResolved {
+			continue
+		}
+		err := l.Transactions(ctx, b, run.First, run.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
+			if chunk != last {
+				last, dict = chunk, l.Runtime.Prepare(chunk.Names)
+			}
+			l.Runtime.Declare(tx, dict, func(a contract.Access) {
+				if a.Mode == contract.Read || string(a.Key) != string(row) {
+					return
+				}
+				switch {
+				case a.Part == contract.PartField:
+					touched[a.Field] = true
+				case a.Part == contract.PartRow && a.Mode == contract.Write:
+					touched[""] = true
+				}
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return touched, nil
 }

@@ -149,11 +149,7 @@ func (l *Ledger) Materialise(ctx context.Context, w store.Writer, p *Pending, he
 	if err != nil {
 		return err
 	}
-	done := Done{Count: p.Count(), State: x.State().Root(), Tree: x.Tree(), Receipts: x.receipts}
-	for i := range x.entries {
-		done.Runs = append(done.Runs, x.entries[i].Runs...)
-	}
-	p.Base, p.Done = head.ID, done
+	p.Base, p.Done = head.ID, x.done()
 	return nil
 }
 

@@ -82,7 +82,7 @@ func (s *stage) reset() {
 func (s *stage) add(it item, decided bool) {
 	tx := int32(len(s.items))
 	if !decided {
-		s.runtime.Declare(it.tx, it.names, func(a contract.Access) { s.declare(tx, a) })
+		s.runtime.Declare(it.tx, it.dict, func(a contract.Access) { s.declare(tx, a) })
 		slices.SortFunc(s.reaches[s.starts[tx]:], compareReach)
 	}
 	s.items = append(s.items, it)
@@ -213,7 +213,7 @@ func (s *stage) runOne(span *Span, i int, out *contract.Outcome) error {
 	}
 	out.Reset()
 	v := view{stage: s, declared: s.reaches[s.starts[i]:s.starts[i+1]]}
-	if err := s.runtime.Run(it.tx, it.names, &v, span.Settled, out); err != nil {
+	if err := s.runtime.Run(it.tx, it.dict, &v, span.Settled, out); err != nil {
 		return err
 	}
 	d.cost = out.CostUnits

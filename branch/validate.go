@@ -262,13 +262,18 @@ var ErrForeign = errors.New("foreign lineage")
 // among themselves, on the state before the block.
 func SettleSpans(ctx context.Context, c Chain, runtime Runtime, base state.Tree, spans []Span, workers int) error {
 	settler := runtime.Settle()
-	each := func(fn func(*object.Transaction, []string)) error {
+	each := func(fn func(*object.Transaction, any)) error {
+		var last *object.Chunk
+		var dict any
 		for i := range spans {
 			if !spans[i].Merged || spans[i].Decided {
 				continue
 			}
-			err := c.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count, func(_ uint64, tx *object.Transaction, names []string) error {
-				fn(tx, names)
+			err := c.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
+				if chunk != last {
+					last, dict = chunk, runtime.Prepare(chunk.Names)
+				}
+				fn(tx, dict)
 				return nil
 			})
 			if err != nil {
@@ -287,9 +292,11 @@ func SettleSpans(ctx context.Context, c Chain, runtime Runtime, base state.Tree,
 	if len(keys) == 0 {
 		return nil
 	}
-	rows := make([]Row, len(keys))
+	rows := make([][]byte, len(keys))
 	err := base.GetMany(ctx, keys, workers, func(i int, value []byte, ok bool) error {
-		rows[i] = Row{Data: value, Exists: ok}
+		if ok {
+			rows[i] = value
+		}
 		return nil
 	})
 	if err != nil {

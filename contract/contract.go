@@ -100,7 +100,8 @@ type Effect struct {
 	// Row is the encoded new row, with EffectPut.
 	Row []byte
 	// Fields, with EffectFields, ascend by name. A name has one Set, Unset or Incr, or
-	// Adds and Removes of distinct elements that ascend by their encoding.
+	// Adds and Removes of elements that ascend by their encoding; an element that is added
+	// and then removed has both, in this order.
 	Fields []FieldEffect
 	// Op is the index of the last operation that had a part in the effect.
 	Op uint64

@@ -1,6 +1,10 @@
 package contract
 
-import "errors"
+import (
+	"errors"
+
+	"aergo/repo/object"
+)
 
 // ErrEffect is wrapped when an effect does not fit the row it is for: the row would be
 // larger than a row may be. The transaction is excluded then.
@@ -17,9 +21,8 @@ type Settlement struct{ rows map[string]*SettledRow }
 
 // SettledRow is what is settled in one row.
 type SettledRow struct {
-	All       bool // existence and every field
-	Existence bool
-	Fields    map[string]bool
+	All    bool // existence and every field
+	Fields map[string]bool
 }
 
 // NewSettlement returns a settlement of rows by state key, which it keeps.
@@ -35,3 +38,17 @@ func (s *Settlement) Row(key []byte) *SettledRow {
 
 // Field says whether a field is settled. The nil row settles nothing.
 func (r *SettledRow) Field(name string) bool { return r != nil && (r.All || r.Fields[name]) }
+
+// Settler looks at all transactions of a merge and finds their settlement. It is told of
+// every transaction twice: first by Count, in any order, then, when all have been counted,
+// by Observe, in the order of the merge. dict is the chunk's dictionary as the runtime
+// prepared it.
+type Settler interface {
+	Count(tx *object.Transaction, dict any)
+	Observe(tx *object.Transaction, dict any)
+	// Keys returns the state keys of the rows that Decide wants, ascending.
+	Keys() [][]byte
+	// Decide returns the settlement, given the rows of Keys as the target has them before
+	// the merge; nil is no row.
+	Decide(rows [][]byte) *Settlement
+}

@@ -25,8 +25,9 @@ const (
 	maxMinLeaf     = 1 << 58 // some multiples of it fit in 64 bits
 
 	branchesPerWorker = 4       // of a P, so that uneven ones even out
+	visitsPerTx       = 16      // by scans, on the average; then the rest is serial
 	maxLeaves         = 1 << 17 // about as many leaves as a tree gets at most
-	buildLevels       = 3       // how often a P is looked for inside a branch of a P
+	buildLevels       = 2       // how often a P is looked for inside a branch of a P
 	buildHalvings     = 6       // of a range in which no segment pays
 )
 
@@ -36,8 +37,8 @@ func Build(l *Lists, costs []uint32, opt Options) Tree {
 	return p.Build(l, costs, opt)
 }
 
-// Planner builds trees and keeps its memory, 44 bytes for each unit and about 40 for each
-// transaction, from one build to the next. The zero Planner is ready. It is for one
+// Planner builds trees and keeps its memory, up to 40 bytes for each unit and about 50 for
+// each transaction, from one build to the next. The zero Planner is ready. It is for one
 // goroutine.
 type Planner struct {
 	lists   *Lists
@@ -45,12 +46,14 @@ type Planner struct {
 	minLeaf uint64
 	workers uint64
 
+	visits, visitsMax int // of transactions, by scans
+
 	units  []touched
 	stamp  uint32   // of the current scan
 	ranges []uint32 // of the current scan: where each range starts
 	sums   []uint64 // memory of the weights
 	chains chains
-	waves  waves
+	stages stages
 }
 
 // touched is what a scan knows of a unit.
@@ -68,8 +71,9 @@ const maxStamp = 1<<30 - 1
 // It takes the block apart from the top. A scan finds the finest division into ranges
 // such that every two conflicting transactions are in one range: the ranges make a P. A
 // range that is too large for a leaf is cut into segments, each as long as its own
-// division pays, which make an S; and so on inside, a few levels deep. Each level takes
-// time proportional to the number of accesses.
+// division pays, which make an S; and so on inside, a few levels deep. The time is in
+// proportion to the number of accesses: what is left when the scans have taken their
+// share runs serially.
 func (p *Planner) Build(l *Lists, costs []uint32, opt Options) Tree {
 	p.begin(l, costs, opt)
 	return p.divide(0, l.Len(), buildLevels)
@@ -91,10 +95,14 @@ func (p *Planner) begin(l *Lists, costs []uint32, opt Options) {
 	}
 	p.minLeaf = min(p.minLeaf, maxMinLeaf)
 	p.minLeaf = max(p.minLeaf, p.weights.between(0, l.Len())/maxLeaves)
+	p.allow(visitsPerTx)
 	if len(p.units) < l.Units() {
 		p.units, p.stamp = make([]touched, l.Units()), 0
 	}
 }
+
+// allow starts a count of visits: so many for each transaction, on the average.
+func (p *Planner) allow(visits int) { p.visits, p.visitsMax = 0, visits*p.lists.Len() }
 
 // divide returns the tree of the transactions a..b-1 as a P of the ranges that conflicts
 // divide them into, if there are several.
@@ -104,7 +112,9 @@ func (p *Planner) divide(a, b, levels int) Tree {
 	}
 	p.scan(a, b, unbounded)
 	starts := slices.Clone(p.ranges)
-	target := max(p.minLeaf, p.weights.between(a, b)/(p.workers*branchesPerWorker))
+	total := p.weights.between(a, b)
+	target := max(p.minLeaf, total/(p.workers*branchesPerWorker))
+	large := max(2*p.minLeaf, total/p.workers) // smaller ranges do not hold the P up
 	var branches []Tree
 	from := a // the start of the leaf being gathered
 	flush := func(to int) {
@@ -118,7 +128,7 @@ func (p *Planner) divide(a, b, levels int) Tree {
 		if i+1 < len(starts) {
 			end = int(starts[i+1])
 		}
-		if p.weights.between(int(start), end) >= 2*target && end-int(start) > 1 {
+		if p.weights.between(int(start), end) >= large && end-int(start) > 1 {
 			flush(int(start))
 			branches = append(branches, p.segment(int(start), end, levels-1, buildHalvings))
 			from = end
@@ -134,7 +144,8 @@ func (p *Planner) divide(a, b, levels int) Tree {
 // segments, each a P or a leaf. If no segment from a on pays, the halves are tried.
 func (p *Planner) segment(a, b, levels, halvings int) Tree {
 	total := p.weights.between(a, b)
-	if levels == 0 || halvings == 0 || total < 2*p.minLeaf || p.longestChain(a, b) > total-total/8 {
+	if levels == 0 || halvings == 0 || total < 2*p.minLeaf || p.visits > p.visitsMax ||
+		p.longestChain(a, b) > total-total/8 {
 		return Serial(b - a)
 	}
 	var parts []Tree
@@ -148,7 +159,7 @@ func (p *Planner) segment(a, b, levels, halvings int) Tree {
 		serial = 0
 	}
 	for a < b {
-		start, end, pays := p.next(a, b)
+		start, end, pays := p.next(a, b, p.weights.between(a, b), p.scan)
 		if !pays {
 			middle := p.middle(a, b)
 			take(p.segment(a, middle, levels, halvings-1))
@@ -162,23 +173,27 @@ func (p *Planner) segment(a, b, levels, halvings int) Tree {
 	return Seq(append(parts, Serial(serial))...)
 }
 
-// next returns the next segment that pays. It starts at a or just behind, since the
-// transaction at which the last segment ended may be one that conflicts with all. The
-// patience grows by doubling, so that the time it takes is in proportion to the segment
-// found.
-func (p *Planner) next(a, b int) (start, end int, pays bool) {
-	total := p.weights.between(a, b)
+// next returns the next segment of a..b-1 that pays, or says that there is none. It starts
+// at a or just behind, since the transaction at which the last segment ended may be one
+// that conflicts with all. The patience grows by doubling, so that the time it takes is
+// in proportion to the segment found.
+func (p *Planner) next(a, b int, total uint64, scan scanner) (start, end int, pays bool) {
 	for patience := 8 * p.minLeaf; ; patience *= 2 {
 		for start := a; start < min(a+2, b); start++ {
-			if end, pays := p.scan(start, b, patience); pays {
+			if end, pays := scan(start, b, patience); pays {
 				return start, end, true
 			}
 		}
-		if patience >= total {
+		if patience >= total || p.visits > p.visitsMax {
 			return a, b, false
 		}
 	}
 }
+
+// scanner looks for the end of a segment that starts at a and ends at b at the latest. It
+// gives up when no end that pays was found at a cost of patience. It returns the best
+// end, and whether it pays.
+type scanner func(a, b int, patience uint64) (end int, pays bool)
 
 // middle returns where the second half of the cost of the transactions a..b-1 begins.
 func (p *Planner) middle(a, b int) int {
@@ -190,10 +205,7 @@ func (p *Planner) middle(a, b int) int {
 const unbounded = math.MaxUint64
 
 // scan goes through the transactions from a on and keeps in p.ranges where the ranges of
-// those seen so far start. With unbounded patience it goes to b. Otherwise it looks for
-// the end of a segment that starts at a, until there is no point in going on, or until
-// no end that pays was found at a cost of patience. It returns the best end, and whether
-// it pays.
+// those seen so far start. It is a scanner; with unbounded patience it goes to b.
 //
 // When a transaction conflicts with an earlier one, everything from there on becomes one
 // range. For this it is enough to know, for each unit, its first access and the OR of its
@@ -210,6 +222,7 @@ func (p *Planner) scan(a, b int, patience uint64) (end int, pays bool) {
 	largest := uint64(0) // cost of the largest range
 	best := bestEnd{minLeaf: p.minLeaf, workers: p.workers, end: b}
 	for tx := a; tx < b; tx++ {
+		p.visits++
 		start := p.touch(tx)
 		if start < tx && patience != unbounded {
 			total := p.weights.between(a, tx)

@@ -218,6 +218,29 @@ func TestBuildLeafSize(t *testing.T) {
 	}
 }
 
+// The work of building is in proportion to the block, whatever its conflicts.
+func TestBuildWork(t *testing.T) {
+	const n = 20_000
+	for _, s := range shapes() {
+		if s.name == "wide" {
+			continue // the same as others, but large
+		}
+		rng := source(t)
+		l := lists(t, s.make(rng, n))
+		for _, minLeaf := range []uint64{1, 4, 64} {
+			var p Planner
+			p.Build(l, nil, Options{MinLeaf: minLeaf})
+			if p.visits > (visitsPerTx+8)*n {
+				t.Errorf("%s: Build visits a transaction %d times", s.name, p.visits/n)
+			}
+			p.BuildReordering(l, nil, Options{MinLeaf: minLeaf})
+			if p.visits > (visitsPerTx+8)*n {
+				t.Errorf("%s: BuildReordering visits a transaction %d times", s.name, p.visits/n)
+			}
+		}
+	}
+}
+
 func ExampleBuild() {
 	var b ListBuilder
 	for _, account := range []Unit{0, 0, 1, 1, 1, 2} {

@@ -50,19 +50,10 @@ func (c *chains) add(run []Access, cost uint64) uint64 {
 // longestChain returns the length of the longest chain among the transactions a..b-1.
 func (p *Planner) longestChain(a, b int) uint64 {
 	p.chains.reset(p.lists.Units())
+	p.visits += b - a
 	longest := uint64(0)
 	for tx := a; tx < b; tx++ {
 		longest = max(longest, p.chains.add(p.lists.At(tx), p.weights.between(tx, tx+1)))
-	}
-	return longest
-}
-
-// longestChainOf is longestChain of any transactions in block order.
-func (p *Planner) longestChainOf(txs []uint32) uint64 {
-	p.chains.reset(p.lists.Units())
-	longest := uint64(0)
-	for _, tx := range txs {
-		longest = max(longest, p.chains.add(p.lists.At(int(tx)), p.weights.between(int(tx), int(tx)+1)))
 	}
 	return longest
 }

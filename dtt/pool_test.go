@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -252,6 +253,33 @@ func TestRunFirstError(t *testing.T) {
 	}
 }
 
+// A leaf that is not started yet when a later one fails is still run, and its failure is
+// the one reported.
+func TestRunEarlierErrorComesLater(t *testing.T) {
+	pool := NewPool(2)
+	defer pool.Close()
+	for range 100 {
+		failing := make(chan struct{})
+		tree := Par(Seq(Serial(1), Serial(1)), Serial(1))
+		err := pool.Run(context.Background(), tree, func(_ context.Context, _, first, _ int) error {
+			switch first {
+			case 0:
+				<-failing
+				for range 1000 {
+					runtime.Gosched() // the other failure gets noted in the meantime
+				}
+				return nil
+			case 2:
+				close(failing)
+			}
+			return leafError(first)
+		})
+		if err != leafError(1) {
+			t.Fatalf("error %v", err)
+		}
+	}
+}
+
 func TestRunPanic(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		pool := NewPool(workers)
@@ -330,14 +358,14 @@ func TestPoolShared(t *testing.T) {
 	for id := range 6 {
 		wg.Go(func() {
 			for range 50 {
-				var mine atomic.Int32
+				var mine, done atomic.Int32
 				err := pool.Run(context.Background(), Seq(Even(8, 8), Even(8, 8)), func(context.Context, int, int, int) error {
 					if mine.Add(1) == 1 {
 						if running.Add(1) != 1 {
 							t.Error("two runs at once")
 						}
 					}
-					if mine.Load() == 16 {
+					if done.Add(1) == 16 {
 						running.Add(-1)
 					}
 					leaves.Add(1)

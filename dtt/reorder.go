@@ -2,14 +2,13 @@ package dtt
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 )
 
-const (
-	maxStages = 64 // of a reordered block, before the rest runs serially
-	maxJoin   = 64 // groups that a transaction may unite; the first of a stage always fits
-	fewPart   = 64 // a stage that takes less than 1/fewPart of what is left does not pay
-)
+// visitsIfGiven is how often a transaction is visited, on the average, to see whether the
+// given order will do.
+const visitsIfGiven = 5
 
 // BuildReordering is Planner.BuildReordering with a planner of its own.
 func BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
@@ -22,216 +21,247 @@ func BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
 // lists. Conflicting transactions keep their relative order, so that the serial result is
 // the same; the tree always passes the check with l.Reorder(order).
 //
-// It runs the block in stages. A stage takes the transactions in order and gathers those
-// that conflict in groups, which run side by side, as long as a group stays below a cap;
-// what would outgrow it, or conflicts with what was left out, is left to the next stage.
-// If the given order does about as well, it is kept.
+// It puts the transactions on a timeline, cuts that into stages that run one after
+// another, and makes of each stage a P of groups that do not conflict. If the given order
+// does about as well, it is kept.
 func (p *Planner) BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
-	given := p.Build(l, costs, opt)
-	w := &p.waves
-	w.begin(p)
-	bound := w.score(p.weights.between(0, l.Len()), func(int) uint64 { return w.longestChainOf(w.left) })
-	score := func(t Tree, weights weights) uint64 {
-		return w.score(weights.between(0, l.Len()), func(workers int) uint64 { return t.makespan(weights, workers) })
+	p.begin(l, costs, opt)
+	p.allow(visitsIfGiven)
+	given := p.divide(0, l.Len(), buildLevels)
+	order := make([]uint32, l.Len())
+	for i := range order {
+		order[i] = uint32(i)
 	}
-	order := slices.Clone(w.left)
-	givenScore := score(given, p.weights)
-	if near(givenScore, bound) || l.Len() == 0 {
+	work, chain := p.weights.between(0, l.Len()), p.longestChain(0, l.Len())
+	bound := p.score(work, 0, func(workers int) uint64 { return max(chain, work/uint64(workers)) })
+	givenScore := p.scoreTree(given, p.weights)
+	if near(givenScore, bound) || chain > work-work/8 {
 		return given, order
 	}
-	staged, stagedOrder := w.build()
-	if near(givenScore, score(staged, w.reordered(stagedOrder))) {
+	s := &p.stages
+	s.begin(p, chain)
+	staged := s.build()
+	if near(givenScore, p.scoreTree(staged, s.weigh(s.order))) {
 		return given, order
 	}
-	return staged, stagedOrder
+	return staged, slices.Clone(s.order)
 }
 
 // near says whether a is at most an eighth above b.
 func near(a, b uint64) bool { return a <= b+b/8 }
 
-// waves builds the stages.
-type waves struct {
+// score weighs the times with two workers and with many: as processor time, added up,
+// with something for each leaf.
+func (p *Planner) score(work uint64, leaves int, time func(workers int) uint64) uint64 {
+	score := uint64(leaves) * p.minLeaf / 8
+	for _, workers := range []uint64{2, p.workers} {
+		score += max(time(int(workers))*workers, work)
+	}
+	return score
+}
+
+func (p *Planner) scoreTree(t Tree, w weights) uint64 {
+	return p.score(w.between(0, t.Len()), t.Leaves(), func(workers int) uint64 { return t.makespan(w, workers) })
+}
+
+// stages builds the tree of a reordered block.
+type stages struct {
 	*Planner
-	left    []uint32  // the transactions to come, in the given order
-	units   []claimed // what the current stage knows of each unit
-	stage   uint32
+	order   []uint32 // first the timeline, in the end the block's order
+	line    weights  // of the timeline
+	units   []shared // what the current scan knows of each unit
+	scans   uint32
 	groups  []group
-	placed  []placed // the transactions of the current stage
-	joining []uint32 // groups that the current transaction joins
-	cap     uint64
+	members []member
+	bins    []bin    // of the current stage; bins[0] is none
+	moved   []uint32 // memory of pack
 }
 
-// claimed is what a stage knows of a unit.
-type claimed struct {
-	stage    uint32
-	group    uint32 // of one of its accesses
-	placed   Mode   // OR of the modes in the stage
-	deferred Mode   // OR of the modes of what was left out
-	spread   bool   // it may be accessed from several groups
+// shared is what a scan knows of a unit.
+type shared struct {
+	tag    uint32 // the scan's number above the OR of the modes so far
+	member uint32 // the last access, or one that stands for all if the OR is Write
 }
 
-// group is a set of transactions of a stage, in a forest of unions.
+// member is an access of a unit that was only read, or only changed by deltas, so far.
+type member struct{ group, next uint32 }
+
+// group is a set of transactions, in a forest of unions.
 type group struct {
 	parent uint32
 	bin    uint32 // of a root, once assigned; 0 is none
 	load   uint64 // of a root
 }
 
-// placed is a transaction of a stage.
-type placed struct{ tx, group uint32 }
-
-func (w *waves) begin(p *Planner) {
-	w.Planner = p
-	n := p.lists.Len()
-	w.left = slices.Grow(w.left[:0], n)
-	for tx := range n {
-		w.left = append(w.left, uint32(tx))
+func (s *stages) begin(p *Planner, chain uint64) {
+	s.Planner = p
+	if len(s.units) < p.lists.Units() {
+		s.units, s.scans = make([]shared, p.lists.Units()), 0
 	}
-	if len(w.units) < p.lists.Units() {
-		w.units, w.stage = make([]claimed, p.lists.Units()), 0
-	} else if w.stage >= maxStamp {
-		clear(w.units)
-		w.stage = 0
-	}
+	p.allow(visitsPerTx)
+	s.order = s.timeline(chain)
+	s.line = s.weigh(s.order)
 }
 
-// score weighs a time for two workers and one for many as processor time, added up.
-func (w *waves) score(work uint64, time func(workers int) uint64) uint64 {
-	score := uint64(0)
-	for _, workers := range []uint64{2, w.workers} {
-		score += max(time(int(workers))*workers, work)
-	}
-	return score
-}
-
-func (w *waves) cost(tx uint32) uint64 { return w.weights.between(int(tx), int(tx)+1) }
-
-// reordered returns the weights in another order.
-func (w *waves) reordered(order []uint32) weights {
-	if w.weights.sums == nil {
+// weigh returns the weights of the transactions in another order.
+func (s *stages) weigh(order []uint32) weights {
+	if s.weights.sums == nil {
 		return weights{}
 	}
 	sums := make([]uint64, 1, len(order)+1)
 	for i, tx := range order {
-		sums = append(sums, sums[i]+w.cost(tx))
+		sums = append(sums, sums[i]+s.weights.between(int(tx), int(tx)+1))
 	}
 	return weights{sums}
 }
 
-// build returns the stages as a tree, and the order.
-func (w *waves) build() (Tree, []uint32) {
-	order := make([]uint32, 0, len(w.left))
-	total := w.weights.between(0, len(w.left))
-	var stages []Tree
-	serial := 0 // transactions at the end of order that wait to become a leaf
-	for range maxStages {
-		if total < 2*w.minLeaf {
-			break
+// timeline returns the transactions in the order of their time. Unlimited workers could
+// start a transaction at the earliest when the longest chain of conflicts before it is
+// done, and at the latest so that the longest one behind it is done in time; its time is
+// between the two, the nearer to the latest the later it is in the block. So a chain that
+// determines the length of the block takes all of the time, the rest is spread evenly
+// beside it, and conflicting transactions keep their order: of two, the second has the
+// later earliest and latest times, and the larger part of the way between them.
+func (s *stages) timeline(chain uint64) []uint32 {
+	n := s.lists.Len()
+	times := make([]uint64, n)
+	s.chains.reset(s.lists.Units())
+	for tx := range n {
+		cost := s.weights.between(tx, tx+1)
+		times[tx] = s.chains.add(s.lists.At(tx), cost) - cost
+	}
+	s.chains.reset(s.lists.Units())
+	for tx := n - 1; tx >= 0; tx-- {
+		latest := chain - s.chains.add(s.lists.At(tx), s.weights.between(tx, tx+1))
+		times[tx] += portion(latest-times[tx], uint64(tx), uint64(n))
+	}
+	// Sort by counting, into as many classes of time as there are transactions.
+	starts := make([]uint32, n+1)
+	for tx := range times {
+		times[tx] = portion(uint64(n-1), times[tx], chain+1)
+		starts[times[tx]+1]++
+	}
+	for i := 1; i <= n; i++ {
+		starts[i] += starts[i-1]
+	}
+	order := make([]uint32, n)
+	for tx, time := range times {
+		order[starts[time]] = uint32(tx)
+		starts[time]++
+	}
+	return order
+}
+
+// portion returns x*part/whole; part must be below whole.
+func portion(x, part, whole uint64) uint64 {
+	hi, lo := bits.Mul64(x, part)
+	q, _ := bits.Div64(hi, lo, whole)
+	return q
+}
+
+// build cuts the timeline into stages and returns the tree. If no stage from some point
+// on pays, half of what is left runs serially, a few times.
+func (s *stages) build() Tree {
+	var parts []Tree
+	serial := 0 // transactions that wait to become a leaf
+	halvings := buildHalvings
+	for a, b := 0, len(s.order); a < b; {
+		start, end, pays := s.next(a, b, s.line.between(a, b), s.scan)
+		if !pays {
+			if halvings--; halvings == 0 || s.visits > s.visitsMax {
+				serial += b - a
+				break
+			}
+			serial += (b - a + 1) / 2
+			a += (b - a + 1) / 2
+			continue
 		}
-		w.cap = max(total/w.workers, w.longestChainOf(w.left), w.minLeaf)
-		load := w.gather()
-		part := w.pack(load, &order)
+		serial += start - a
+		part := s.pack(start, end)
 		if part.Leaves() > 1 {
-			stages = append(stages, Serial(serial), part)
+			parts = append(parts, Serial(serial), part)
 			serial = 0
 		} else {
 			serial += part.Len()
 		}
-		total -= load
-		if load < max(w.minLeaf, total/fewPart) {
-			break
-		}
+		a = end
 	}
-	order = append(order, w.left...)
-	return Seq(append(stages, Serial(serial+len(w.left)))...), order
+	return Seq(append(parts, Serial(serial))...)
 }
 
-// gather fills a stage from what is left and returns its cost.
-func (w *waves) gather() uint64 {
-	w.stage++
-	w.groups, w.placed = w.groups[:0], w.placed[:0]
-	load := uint64(0)
-	deferred := w.left[:0]
-	for _, tx := range w.left {
-		run, cost := w.lists.At(int(tx)), w.cost(tx)
-		if !w.fits(run, cost) {
-			deferred = append(deferred, tx)
-			for _, a := range run {
-				w.unit(a).deferred |= a.Mode()
+// scan is a scanner of the timeline: a stage is divided into groups, the connected
+// components of the conflicts in it.
+func (s *stages) scan(a, b int, patience uint64) (end int, pays bool) {
+	if s.scans == maxStamp {
+		clear(s.units)
+		s.scans = 0
+	}
+	s.scans++
+	s.groups, s.members = s.groups[:0], s.members[:0]
+	largest := uint64(0) // cost of the largest group
+	best := bestEnd{minLeaf: s.minLeaf, workers: s.workers, end: b}
+	for i := a; i < b; i++ {
+		s.visits++
+		g := uint32(len(s.groups))
+		s.groups = append(s.groups, group{parent: g, load: s.line.between(i, i+1)})
+		for _, access := range s.lists.At(int(s.order[i])) {
+			g = s.connect(g, access)
+		}
+		if load := s.groups[g].load; load > largest {
+			if patience != unbounded {
+				total := s.line.between(a, i)
+				best.consider(i, total, largest)
+				if best.passed(total, patience) {
+					return best.end, best.total > 0
+				}
 			}
-			continue
-		}
-		g := w.join(cost)
-		for _, a := range run {
-			u := w.unit(a)
-			u.spread = u.spread || u.placed != 0 && w.root(u.group) != g
-			u.placed |= a.Mode()
-			u.group = g
-		}
-		w.placed = append(w.placed, placed{tx, g})
-		load += cost
-	}
-	w.left = deferred
-	return load
-}
-
-// unit returns what the stage knows of an accessed unit.
-func (w *waves) unit(a Access) *claimed {
-	u := &w.units[a.Unit()]
-	if u.stage != w.stage {
-		*u = claimed{stage: w.stage}
-	}
-	return u
-}
-
-// fits says whether a transaction can be in the stage, and sets the groups it joins.
-func (w *waves) fits(run []Access, cost uint64) bool {
-	w.joining = w.joining[:0]
-	load := cost
-	for _, a := range run {
-		u := w.unit(a)
-		if u.deferred != 0 && u.deferred.Conflicts(a.Mode()) {
-			return false
-		}
-		if u.placed == 0 || !u.placed.Conflicts(a.Mode()) {
-			continue
-		}
-		if u.spread {
-			return false
-		}
-		if g := w.root(u.group); !slices.Contains(w.joining, g) {
-			if len(w.joining) == maxJoin {
-				return false
-			}
-			w.joining = append(w.joining, g)
-			load += w.groups[g].load
+			largest = load
 		}
 	}
-	return len(w.joining) == 0 || load <= w.cap
+	best.consider(b, s.line.between(a, b), largest)
+	return best.end, best.total > 0
 }
 
-// join unites the groups to join, or starts one, and adds the cost to it.
-func (w *waves) join(cost uint64) uint32 {
-	if len(w.joining) == 0 {
-		g := uint32(len(w.groups))
-		w.groups = append(w.groups, group{parent: g, load: cost})
+// connect accounts for an access by a transaction of group g and returns the group that
+// it is in then.
+func (s *stages) connect(g uint32, a Access) uint32 {
+	u := &s.units[a.Unit()]
+	if u.tag>>2 != s.scans {
+		*u = shared{tag: s.scans<<2 | uint32(a.Mode()), member: s.member(g, none)}
 		return g
 	}
-	g := slices.Min(w.joining)
-	for _, other := range w.joining {
-		if other != g {
-			w.groups[other].parent = g
-			w.groups[g].load += w.groups[other].load
-		}
+	u.tag |= uint32(a.Mode())
+	if Mode(u.tag&3) != Write {
+		u.member = s.member(g, u.member)
+		return g
 	}
-	w.groups[g].load += cost
+	for m := u.member; m != none; m = s.members[m].next {
+		g = s.unite(g, s.root(s.members[m].group))
+	}
+	s.members[u.member].next = none
 	return g
 }
 
-func (w *waves) root(g uint32) uint32 {
-	for w.groups[g].parent != g {
-		up := w.groups[g].parent
-		w.groups[g].parent = w.groups[up].parent
+func (s *stages) member(g, next uint32) uint32 {
+	s.members = append(s.members, member{g, next})
+	return uint32(len(s.members) - 1)
+}
+
+// unite unites two groups, given by their roots. The older one stays the root.
+func (s *stages) unite(a, b uint32) uint32 {
+	if a == b {
+		return a
+	}
+	a, b = min(a, b), max(a, b)
+	s.groups[b].parent = a
+	s.groups[a].load += s.groups[b].load
+	return a
+}
+
+func (s *stages) root(g uint32) uint32 {
+	for s.groups[g].parent != g {
+		up := s.groups[g].parent
+		s.groups[g].parent = s.groups[up].parent
 		g = up
 	}
 	return g
@@ -243,52 +273,56 @@ type bin struct {
 	count, next uint32 // transactions, and where the next one goes
 }
 
-// pack turns the stage into a P whose branches are one large group or some small ones,
-// and appends its transactions to the order. A branch keeps the given order. The largest
-// branches come first, since they are started first.
-func (w *waves) pack(load uint64, order *[]uint32) Tree {
-	target := max(w.minLeaf, load/(w.workers*branchesPerWorker))
-	bins := make([]bin, 1) // bins[0] is none
-	filling := 0           // the bin for small groups
-	for i := range w.placed {
-		g := w.root(w.placed[i].group)
-		root := &w.groups[g]
+// pack turns a stage of the timeline into a P whose branches are one large group or some
+// small ones, and puts its transactions into their final order. A branch keeps the order
+// of the timeline. Large branches come first, since they are started first.
+func (s *stages) pack(a, b int) Tree {
+	s.scan(a, b, unbounded)
+	target := max(s.minLeaf, s.line.between(a, b)/(s.workers*branchesPerWorker))
+	bins := make([]bin, 1, 2*s.workers*branchesPerWorker) // bins[0] is none
+	filling := uint32(0)                                  // the bin for small groups
+	for i := range s.groups {
+		root := &s.groups[s.root(uint32(i))]
 		if root.bin == 0 {
-			switch {
-			case root.load >= target:
+			root.bin = filling
+			if large := root.load >= target; large || bins[filling].load >= target || filling == 0 {
 				bins = append(bins, bin{})
 				root.bin = uint32(len(bins) - 1)
-			case filling == 0 || bins[filling].load >= target:
-				bins = append(bins, bin{})
-				filling = len(bins) - 1
-				root.bin = uint32(filling)
-			default:
-				root.bin = uint32(filling)
+				if !large {
+					filling = root.bin
+				}
 			}
 			bins[root.bin].load += root.load
 		}
-		w.placed[i].group = g
 		bins[root.bin].count++
 	}
+	s.bins = bins
+	return s.arrange(a, b, 2*target)
+}
+
+// arrange puts the transactions of a stage, whose groups are in bins, into their final
+// order, the bins by how many times the cost large fits in them, and returns the P.
+func (s *stages) arrange(a, b int, large uint64) Tree {
+	bins := s.bins
 	sorted := make([]uint32, 0, len(bins))
-	for b := 1; b < len(bins); b++ {
-		sorted = append(sorted, uint32(b))
+	for x := 1; x < len(bins); x++ {
+		sorted = append(sorted, uint32(x))
 	}
-	slices.SortStableFunc(sorted, func(a, b uint32) int {
-		return cmp.Compare(bins[b].load/(2*target), bins[a].load/(2*target))
+	slices.SortStableFunc(sorted, func(x, y uint32) int {
+		return cmp.Compare(bins[y].load/large, bins[x].load/large)
 	})
 	branches := make([]Tree, 0, len(sorted))
-	next := uint32(len(*order))
-	for _, b := range sorted {
-		bins[b].next = next
-		next += bins[b].count
-		branches = append(branches, Serial(int(bins[b].count)))
+	next := uint32(a)
+	for _, x := range sorted {
+		bins[x].next = next
+		next += bins[x].count
+		branches = append(branches, Serial(int(bins[x].count)))
 	}
-	*order = (*order)[:next]
-	for _, p := range w.placed {
-		b := &bins[w.groups[p.group].bin]
-		(*order)[b.next] = p.tx
-		b.next++
+	s.moved = append(s.moved[:0], s.order[a:b]...)
+	for i, tx := range s.moved {
+		to := &bins[s.groups[s.root(uint32(i))].bin]
+		s.order[to.next] = tx
+		to.next++
 	}
 	return Par(branches...)
 }

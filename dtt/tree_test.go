@@ -112,6 +112,33 @@ func TestMakespanBounds(t *testing.T) {
 	}
 }
 
+// The part of a tree below a node is the tree it was composed from.
+func TestNodeTree(t *testing.T) {
+	rng := source(t)
+	for range 500 {
+		tree := randomTree(rng, 1+rng.IntN(60), 6)
+		var parts []Tree
+		for child := range tree.Root().Children() {
+			part := child.Tree()
+			checkNormal(t, part)
+			parts = append(parts, part)
+		}
+		again := tree
+		switch tree.Root().Kind() {
+		case Series:
+			again = Seq(parts...)
+		case Parallel:
+			again = Par(parts...)
+		}
+		if !again.Equal(tree) || !tree.Root().Tree().Equal(tree) {
+			t.Fatalf("%v is put together as %v", tree, again)
+		}
+	}
+	if got := (Tree{}).Root().Tree(); got.Len() != 0 {
+		t.Errorf("the empty tree has the part %v", got)
+	}
+}
+
 func record(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))

@@ -73,7 +73,7 @@ func applyFields(dst, row []byte, effects []contract.FieldEffect) ([]byte, error
 	for ; ok; ok = c.next() {
 		w.copy(c.entry)
 	}
-	return w.end()
+	return w.end(), nil
 }
 
 // changeValue appends what effects of one name make of a field's value, nil if it is
@@ -82,12 +82,7 @@ func changeValue(dst, current []byte, effects []contract.FieldEffect) ([]byte, b
 	e := effects[0]
 	switch {
 	case e.Kind >= contract.FieldAdd:
-		changes := make([]value.SetChange, len(effects))
-		for i, e := range effects {
-			changes[i] = value.SetChange{Element: e.Value, Remove: e.Kind == contract.FieldRemove}
-		}
-		dst, err := value.AppendChangedSet(dst, current, changes)
-		return dst, true, err
+		return changeSet(dst, current, effects)
 	case len(effects) > 1:
 		return dst, false, errors.New("has several effects")
 	case e.Kind == contract.FieldUnset:
@@ -97,6 +92,27 @@ func changeValue(dst, current []byte, effects []contract.FieldEffect) ([]byte, b
 		return dst, true, err
 	}
 	return append(dst, e.Value...), true, nil
+}
+
+// changeSet is changeValue for elements of a list. Removing from none leaves none.
+func changeSet(dst, list []byte, effects []contract.FieldEffect) ([]byte, bool, error) {
+	there := len(list) > 0
+	changes := make([]value.SetChange, 0, len(effects))
+	for i := range effects {
+		e := &effects[i]
+		remove := e.Kind == contract.FieldRemove
+		there = there || !remove
+		if n := len(changes); n > 0 && bytes.Equal(changes[n-1].Element, e.Value) {
+			changes[n-1].Remove = remove
+			continue
+		}
+		changes = append(changes, value.SetChange{Element: e.Value, Remove: remove})
+	}
+	if !there {
+		return dst, false, nil
+	}
+	dst, err := value.AppendChangedSet(dst, list, changes)
+	return dst, true, err
 }
 
 // rowWriter appends a row whose number of fields is not known before its end.
@@ -135,16 +151,13 @@ func (w *rowWriter) change(name string, current []byte, effects []contract.Field
 }
 
 // end closes the row, moving it if its head takes other than the bytes left for it.
-func (w *rowWriter) end() ([]byte, error) {
-	if w.count > MaxFields {
-		return w.buf, fmt.Errorf("row of %d fields: %w: at most %d", w.count, ErrRowTooLarge, MaxFields)
-	}
+func (w *rowWriter) end() []byte {
 	size := object.HeadSize(uint64(2 * w.count))
 	if size != w.head {
 		body := bytes.Clone(w.buf[w.start+w.head:])
 		w.buf = append(object.AppendArray(w.buf[:w.start], 2*w.count), body...)
-		return w.buf, nil
+		return w.buf
 	}
-	object.AppendArray(w.buf[:w.start], 2*w.count)
-	return w.buf, nil
+	object.AppendArray(w.buf[:w.start], 2*w.count) // in place: there is room for it
+	return w.buf
 }

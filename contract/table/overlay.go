@@ -33,8 +33,12 @@ type pendingRow struct {
 type pendingField struct {
 	kind     contract.FieldEffectKind // Add if there are only elements
 	value    []byte
-	elements map[string]bool // whether the element is removed
+	elements map[string]elementChange
 }
+
+// elementChange is what became of an element: it is added, removed, or first added and then
+// removed, which leaves a list where none was.
+type elementChange struct{ added, removed bool }
 
 func (o *overlay) reset(b *base) {
 	o.base = b
@@ -139,8 +143,8 @@ func (o *overlay) contains(key []byte, name string, element []byte) (bool, error
 		}
 		return o.base.contains(key, name, element)
 	}
-	if removed, ok := f.elements[string(element)]; ok {
-		return !removed, nil
+	if change, ok := f.elements[string(element)]; ok {
+		return !change.removed, nil
 	}
 	if f.kind == contract.FieldAdd {
 		return o.base.contains(key, name, element)
@@ -211,12 +215,16 @@ func (f *pendingField) incr(amount []byte) error {
 
 func (f *pendingField) change(element []byte, remove bool) {
 	if f.kind == contract.FieldUnset {
+		if remove {
+			return
+		}
 		*f = pendingField{kind: contract.FieldSet, value: value.AppendList(nil)}
 	}
 	if f.elements == nil {
-		f.elements = map[string]bool{}
+		f.elements = map[string]elementChange{}
 	}
-	f.elements[string(element)] = remove
+	had := f.elements[string(element)]
+	f.elements[string(element)] = elementChange{added: had.added || !remove, removed: remove}
 }
 
 // onTop says whether the field's value depends on the one below.
@@ -236,11 +244,13 @@ func (f *pendingField) effects(name string, dst []contract.FieldEffect) []contra
 	}
 	from := len(dst)
 	for _, e := range slices.Sorted(maps.Keys(f.elements)) {
-		kind := contract.FieldAdd
-		if f.elements[e] {
-			kind = contract.FieldRemove
+		change, element := f.elements[e], []byte(e)
+		if change.added {
+			dst = append(dst, contract.FieldEffect{Name: name, Kind: contract.FieldAdd, Value: element})
 		}
-		dst = append(dst, contract.FieldEffect{Name: name, Kind: kind, Value: []byte(e)})
+		if change.removed {
+			dst = append(dst, contract.FieldEffect{Name: name, Kind: contract.FieldRemove, Value: element})
+		}
 	}
 	if f.kind != contract.FieldAdd {
 		// The list below is known, so what the elements make of it is set.
@@ -285,4 +295,3 @@ func (o *overlay) emit(out *contract.Outcome) error {
 	}
 	return nil
 }
-

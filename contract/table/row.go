@@ -16,8 +16,8 @@ import (
 
 // Limits of a row.
 const (
-	MaxRowBytes = 63 << 10 // of an encoded row
-	MaxFields   = 4096     // of a row, and of an operation
+	MaxRowBytes = value.MaxBytes // of an encoded row, which bounds its fields too
+	MaxFields   = 4096           // of an operation
 )
 
 // ErrRowTooLarge is wrapped when a row is above a limit.
@@ -29,7 +29,7 @@ func CheckRow(row []byte) error {
 		return fmt.Errorf("row of %d bytes: %w: at most %d", len(row), ErrRowTooLarge, MaxRowBytes)
 	}
 	r := object.ReaderOf(row)
-	n := r.Array(2 * MaxFields)
+	n := r.Array(MaxRowBytes)
 	if n%2 != 0 {
 		r.Fail("row has a name without a value")
 	}
@@ -86,7 +86,7 @@ func FieldList(row []byte) []value.Field {
 // FieldCount returns the number of fields of a row.
 func FieldCount(row []byte) int {
 	r := object.ReaderOf(row)
-	return r.Array(2*MaxFields) / 2
+	return r.Array(MaxRowBytes) / 2
 }
 
 // Lookup returns the encoded value of a field, a slice of row, and whether it is there.
@@ -118,7 +118,7 @@ type cursor struct {
 
 func cursorOf(row []byte) cursor {
 	r := object.ReaderOf(row)
-	n := r.Array(2*MaxFields) / 2
+	n := r.Array(MaxRowBytes) / 2
 	return cursor{rest: r.Rest(), left: n}
 }
 

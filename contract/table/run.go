@@ -52,33 +52,44 @@ func (f *failure) failed() bool { return f.reason != object.ReasonNone }
 //     latter and one of them not the former.
 //   - Nothing with an exact operation is a no-op, nor does an exact put go part by part.
 //   - Nothing with an incr, or with a delta that may create its row, is a no-op: the first
-//     leaves nothing that could be recognised, the second does not read existence.
+//     leaves nothing that could be recognised, the second does not read existence. Nor is
+//     what appends an element and then removes it, which may leave an empty list.
 //
-// An error is the view's, or a schema row that is damaged; out is void then.
+// out refers to itself, the payload and the dictionary, so it outlives the decoder's and
+// the runner's next use. An error is the view's, or of a row that is damaged; out is void then.
 func (r *Runner) Run(ops []Op, view contract.View, out *contract.Outcome) error {
 	out.Reset()
 	out.CostUnits = Cost(ops)
 	r.base.View = view
-	if len(ops) > 1 {
-		return r.runMany(ops, out)
+	var err error
+	if len(ops) == 1 {
+		err = r.runOne(ops, out)
+	} else {
+		err = r.runMany(ops, out)
 	}
-	for i := range ops {
-		op := &ops[i]
-		m := strict
-		if op.Code.fieldwise() && op.Flags&Exact == 0 {
-			m = converge
-		}
-		fail, err := r.step(op, &r.base, m, out)
-		if err != nil || !fail.failed() {
-			return err
-		}
-		if m == converge {
-			exclude(out, 0, op, &fail)
-			return nil
-		}
-		return r.settle(ops, 0, &fail, out)
+	for i := range out.Effects {
+		e := &out.Effects[i]
+		from := len(out.Memory)
+		out.Memory = append(out.Memory, e.Key...)
+		e.Key = out.Memory[from:len(out.Memory):len(out.Memory)]
 	}
-	return nil
+	return err
+}
+
+func (r *Runner) runOne(ops []Op, out *contract.Outcome) error {
+	op, m := &ops[0], strict
+	if op.Code.fieldwise() && op.Flags&Exact == 0 {
+		m = converge
+	}
+	fail, err := r.step(op, &r.base, m, out)
+	if err != nil || !fail.failed() {
+		return err
+	}
+	if m == converge {
+		exclude(out, 0, op, &fail)
+		return nil
+	}
+	return r.settle(ops, 0, &fail, out)
 }
 
 func (r *Runner) runMany(ops []Op, out *contract.Outcome) error {
@@ -147,11 +158,11 @@ func (r *Runner) isNoop(ops []Op) (bool, error) {
 			return false, err
 		}
 	}
-	r.steps.Reset()
+	n := len(r.steps.Effects) // they stay, for the overlay refers to their memory
 	if err := r.overlay.emit(&r.steps); err != nil {
 		return false, err
 	}
-	for i := range r.steps.Effects {
+	for i := n; i < len(r.steps.Effects); i++ {
 		if held, err := r.held(&r.steps.Effects[i]); err != nil || !held {
 			return false, err
 		}

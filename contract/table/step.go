@@ -86,7 +86,7 @@ func stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Out
 		return failure{}, nil
 	}
 	e := out.Add(op.Key, contract.EffectFields)
-	e.Ensure = true
+	e.Ensure = m == forced || !op.SawRow
 	for i := range op.Fields {
 		arg := &op.Fields[i]
 		if value.Absent(arg.Value) {
@@ -123,12 +123,12 @@ func stepWholeRow(op *Op, schema *Schema, src source, m mode, out *contract.Outc
 			fail.reason = object.ReasonRowExists
 		case op.Code != Insert && !exists:
 			fail.reason = object.ReasonRowGone
-		case op.Code != Insert && !seenMatches(op.RowSeen, row):
+		case op.Code != Insert && !bytes.Equal(op.RowSeen, versionOf(row)):
 			fail.reason = object.ReasonRowChanged
 		}
 		if fail.failed() {
 			if exists {
-				fail.found = found(row)
+				fail.found = versionOf(row)
 			}
 			return fail, nil
 		}
@@ -217,7 +217,13 @@ func checkDelta(op *Op, schema *Schema, src source, arg *Arg) (failure, error) {
 	return fail, err
 }
 
-// found returns the hash of what stands in the way, nil if nothing does.
+// versionOf is Version as a slice.
+func versionOf(row []byte) []byte {
+	h := Version(row)
+	return h[:]
+}
+
+// found returns the hash of a value that stands in the way, nil if nothing does.
 func found(enc []byte) []byte {
 	if value.Absent(enc) {
 		return nil

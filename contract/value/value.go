@@ -10,7 +10,7 @@ import (
 
 // Limits of a value.
 const (
-	MaxBytes    = 60 << 10 // of one encoded field value
+	MaxBytes    = 63 << 10 // of one encoded field value; as much as a whole row may take
 	MaxDepth    = 8        // of lists and records inside each other
 	MaxScale    = 64       // digits after a decimal's point
 	OperandBits = 256      // of an integer or coefficient that an author writes

@@ -1,6 +1,10 @@
 package object
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // TransactionKind says which runtime a payload is for.
 type TransactionKind uint64
@@ -85,6 +89,11 @@ func (b *ChunkBuilder) AddEncoded(data []byte) error {
 	b.body = append(b.body, data...)
 	b.ends = append(b.ends, len(b.body))
 	return nil
+}
+
+// Clone returns a copy that shares nothing with b.
+func (b *ChunkBuilder) Clone() *ChunkBuilder {
+	return &ChunkBuilder{names: slices.Clone(b.names), index: maps.Clone(b.index), ends: slices.Clone(b.ends), body: slices.Clone(b.body)}
 }
 
 // Encoded returns the encoding of each transaction so far. The slices belong to the

@@ -88,13 +88,10 @@ func (s *Store) makeFolder(folder string) error {
 
 // writeNew makes a file and returns when its content is durable.
 func (s *Store) writeNew(path string, data []byte) error {
-	s.files.Lock()
-	f, err := s.fs.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	s.files.Unlock()
-	if err != nil {
+	f, err := s.create(path, data)
+	if f == nil {
 		return err
 	}
-	_, err = f.Write(data)
 	if err == nil {
 		err = syncFile(f)
 	}
@@ -102,6 +99,20 @@ func (s *Store) writeNew(path string, data []byte) error {
 		err = closeErr
 	}
 	return err
+}
+
+// create makes a file and writes data to it, without waiting for the disk. The file is
+// open, unless it is nil.
+func (s *Store) create(path string, data []byte) (billy.File, error) {
+	// A folder in memory looks at the sizes of its files when it is listed.
+	s.files.Lock()
+	defer s.files.Unlock()
+	f, err := s.fs.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(data)
+	return f, err
 }
 
 // unlink removes a file, durably.

@@ -22,11 +22,11 @@ func TestFormatIsFixed(t *testing.T) {
 	one.ID, one.Root, one.Head, one.Logic = [32]byte{31: 1}, [32]byte{31: 2}, [32]byte{31: 3}, [32]byte{}
 	one.Parent = ""
 	want := "aergo-ref 1\nkind branch\nname master\nid " + zero + "1\nroot " + zero + "2\nhead " + zero +
-		"3\nnonce 7\nparent -\nlogic -\ncrc 5deb9c74\n"
+		"3\nnonce 7\nparent -\nlogic -\ncrc 3d816d96\n"
 	if got := string(encode(one)); got != want {
 		t.Errorf("branch is\n%s\nwant\n%s", got, want)
 	}
-	want = "aergo-ref 1\nkind head\nbranch -\ntag v1\ncrc 4f7ca353\n"
+	want = "aergo-ref 1\nkind head\nbranch -\ntag v1\ncrc 7e1ce06b\n"
 	if got := string(encode(Head{Tag: "v1"})); got != want {
 		t.Errorf("head is\n%s\nwant\n%s", got, want)
 	}

@@ -141,8 +141,6 @@ func (s *Store) SetHead(ctx context.Context, old, new Head) error {
 func (s *Store) Clean(ctx context.Context) (int, error) {
 	s.change.Lock()
 	defer s.change.Unlock()
-	s.files.Lock()
-	defer s.files.Unlock()
 	folders := []string{".", branchesFolder, tagsFolder}
 	remotes, err := s.entries(ctx, remotesFolder)
 	if err != nil {
@@ -153,7 +151,7 @@ func (s *Store) Clean(ctx context.Context) (int, error) {
 	}
 	removed := 0
 	for _, folder := range folders {
-		infos, err := s.fs.ReadDir(folder)
+		infos, err := s.readDir(folder)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return removed, fmt.Errorf("clean refs: %w", err)
 		}
@@ -161,7 +159,7 @@ func (s *Store) Clean(ctx context.Context) (int, error) {
 			if !strings.HasPrefix(info.Name(), tempPrefix) || info.IsDir() {
 				continue
 			}
-			if err := s.fs.Remove(folder + "/" + info.Name()); err != nil {
+			if err := s.unlink(folder + "/" + info.Name()); err != nil {
 				return removed, fmt.Errorf("clean refs: %w", err)
 			}
 			removed++

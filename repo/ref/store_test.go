@@ -31,7 +31,7 @@ func branch(name Name, head string) Branch {
 	return Branch{Name: name, ID: hash("id"), Root: hash("root"), Head: hash(head), Nonce: 7, Parent: "dev", Logic: hash("logic")}
 }
 
-// kind drives one type of ref through the store, so that all types keep the same promises.
+// kindTest drives one type of ref through the store, so that all types keep the same promises.
 type kindTest[R record] struct {
 	name      string
 	a, b      R // one ref, two values

@@ -72,6 +72,15 @@ func (n *node) lastKey() []byte {
 	return n.appendKey(make([]byte, 0, len(n.prefix)+len(n.suffix(n.len()-1))), n.len()-1)
 }
 
+// keyBytes returns the length of all keys together.
+func (n *node) keyBytes() int {
+	sum := n.len() * len(n.prefix)
+	for _, s := range n.spans {
+		sum += int(s.keyEnd - s.key)
+	}
+	return sum
+}
+
 func (n *node) weight(i int) int {
 	s := n.spans[i]
 	return weight(n.level, len(n.prefix)+int(s.keyEnd-s.key), int(s.valEnd-s.val))

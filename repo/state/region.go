@@ -10,35 +10,66 @@ import (
 // planner makes it just so large that no boundary outside can move: the level outside sees
 // nothing of the edits, and the new boundaries inside can be told from what is inside.
 //
-// In terms of the treap of boundary.go: before the region stands a closer, and it ends with
-// one (or with the level). If everything that lies between them, before and after the
-// edits, has greater priority than both, then it is a subtree of its own, hanging on the
-// one of them with the greater priority, call it d. Outside, only the intervals of d and of
-// those above d contain it, and those close as long as d does; d does if its interval has
-// not become lighter, or if the subtree and d alone are heavy enough. As long as one of
-// these conditions fails, the region takes in the closer that is in the way and the node
+// In terms of the treap of boundary.go: before the region stands a closer and it ends with
+// one, unless the level does. Either of them, c, shuts the region off for good if, on its
+// inner side, the new items within the maximum weight all have greater priorities. Then c
+// closes, as it did; so does any item beyond it whose interval comes across it, for that
+// contains the one of c; and an item inside whose interval would go on across c is farther
+// from c than the maximum, and closes whatever there is.
+//
+// A region too light for that still is a subtree of its own, hanging on the one of the two
+// with the greater priority, call it d, if all inside, before and after the edits, have
+// greater priorities than both. Outside, only the intervals of d and of those above d
+// contain it, and those close as long as d does; d does if the region has not become
+// lighter, or if it and d alone are heavy enough.
+//
+// As long as neither holds, the region takes in the closer that is in the way and the node
 // behind it. On a side where it has come farther than twice the maximum weight from the
 // nearest edit, it is cut off instead: items farther than the maximum from every edit
 // close as before, and the others have a whole maximum of what is around them in sight.
 type region struct {
-	nodes  []*spot // neighbours, in order
-	lo, hi int     // the edits in the nodes' key range: edits[lo:hi]
+	parts  []part // nodes that are neighbours, in order: all[room:]
+	all    []part
+	room   int
+	lo, hi int // the edits in the nodes' key range: edits[lo:hi]
 
-	changed     bool // some edit has an effect
-	moved       bool // some edit adds or removes an item, or changes a weight
-	oldWeight   int  // of all items but the closer at the end
-	delta       int  // what the edits add to it
-	minPriority uint64
-	end         endEdit // what the edits do to the closer at the end
-	cutLeft     bool
-	cutRight    bool
+	changed           bool // some edit has an effect
+	moved             bool // some edit adds or removes an item, or changes a weight
+	weight            int  // of the new items, but for the closer at the end
+	delta             int  // how much more that is than before
+	cutLeft, cutRight bool
 }
 
-// endEdit is an edit of the last item of a region's last node. While that item is the
-// closer outside of the subtree it is not part of delta.
-type endEdit struct {
-	delta int
-	gone  bool
+// part is a node of a region, with what its edits do to it. The inside of a part is all of
+// it but for a closer at its end; its old items have greater priorities than that closer
+// and the one before. Items added farther than the maximum from either end do not count in
+// least.
+type part struct {
+	*spot
+	changed, moved bool
+	weight         int    // of the new items inside
+	delta          int    // how much more that is than before
+	least          uint64 // priority of the items added
+	closed         bool   // by a closer, that is, another node follows
+	end            closer // if closed
+	lastPriority   uint64 // of the last old item, once asked for
+	lastKnown      bool
+}
+
+// closer is the last item of a closed part.
+type closer struct {
+	weight int // new; 0 if it is deleted
+	delta  int
+}
+
+// priorityOfLast returns the priority of the last item of part, before its edits.
+func (p *planner) priorityOfLast(part *part) uint64 {
+	if !part.lastKnown {
+		var buf [MaxKeyBytes]byte
+		part.lastPriority = priority(p.level, part.n.appendKey(buf[:0], part.lastItem()))
+		part.lastKnown = true
+	}
+	return part.lastPriority
 }
 
 // planner finds the regions of one level.
@@ -49,8 +80,9 @@ type planner struct {
 	edits []Edit
 }
 
-// plan returns the regions, in order, that the edits from lo to hi fall into. They may
-// overlap with those of earlier and later edits; join mends that.
+// plan returns the regions, in order, that the edits from lo to hi fall into, unless they
+// fall into the node of the edit before lo. They may overlap with those of earlier and
+// later edits; join mends that.
 func (p *planner) plan(ctx context.Context, lo, hi int) ([]*region, error) {
 	var regions []*region
 	at := p.root
@@ -59,9 +91,13 @@ func (p *planner) plan(ctx context.Context, lo, hi int) ([]*region, error) {
 		if at, err = p.tree.seek(ctx, at, p.level, p.edits[i].Key); err != nil {
 			return nil, err
 		}
-		r := &region{nodes: []*spot{at}, lo: i, hi: i, minPriority: math.MaxUint64}
-		p.takeEdits(r)
-		p.measure(r, at)
+		from, to := p.editsOf(at, i)
+		if from < i {
+			i = to
+			continue
+		}
+		r := &region{lo: i, hi: i}
+		p.add(r, at, false)
 		if !r.changed {
 			i = r.hi
 			continue
@@ -73,17 +109,33 @@ func (p *planner) plan(ctx context.Context, lo, hi int) ([]*region, error) {
 			return nil, err
 		}
 		last := regions[len(regions)-1]
-		i, at = last.hi, last.nodes[len(last.nodes)-1]
+		i, at = last.hi, last.last().spot
 	}
 	return regions, nil
 }
 
-// join appends r to regions. Regions that overlap become one, which grows again.
+// join appends r, which ends behind the last of regions or inside of it, to regions.
+// Regions that overlap become one, which grows again.
 func (p *planner) join(ctx context.Context, regions []*region, r *region) ([]*region, error) {
-	for len(regions) > 0 && regions[len(regions)-1].overlaps(r) {
+	for len(regions) > 0 {
 		before := regions[len(regions)-1]
+		if compareEnds(before.last(), r.first()) < 0 {
+			break
+		}
+		if compareEnds(before.last(), r.last()) >= 0 && compareEnds(before.first(), r.first()) <= 0 {
+			return regions, nil
+		}
 		regions = regions[:len(regions)-1]
-		r = p.union(before, r)
+		for compareEnds(before.first(), r.first()) < 0 {
+			if err := p.growLeft(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		for compareEnds(before.last(), r.last()) > 0 {
+			if err := p.growRight(ctx, r); err != nil {
+				return nil, err
+			}
+		}
 		if err := p.grow(ctx, r); err != nil {
 			return nil, err
 		}
@@ -91,118 +143,154 @@ func (p *planner) join(ctx context.Context, regions []*region, r *region) ([]*re
 	return append(regions, r), nil
 }
 
-func lastOf(s *spot) int { return s.n.len() - 1 }
+func (s *spot) lastItem() int    { return s.n.len() - 1 }
+func (r *region) first() *part   { return &r.parts[0] }
+func (r *region) last() *part    { return &r.parts[len(r.parts)-1] }
+func (p *planner) maximum() int  { return maxWeight(p.level) }
+func (s *spot) isEmpty() bool    { return s.n.len() == 0 }
+func compareEnds(a, b *part) int { return compareSpots(a.spot, b.spot) }
 
-func (r *region) first() *spot { return r.nodes[0] }
-func (r *region) last() *spot  { return r.nodes[len(r.nodes)-1] }
-
-// overlaps says whether r, which does not end before b, has a node in common with b, or
-// ends behind it. Nodes are told apart by their last keys.
-func (b *region) overlaps(r *region) bool {
-	last, first := b.last(), r.first()
-	if lastOf(last) < 0 || lastOf(first) < 0 {
-		return true // the one node of an empty level
+// compareSpots tells where two nodes of a level stand. An empty node is all of its level.
+func compareSpots(a, b *spot) int {
+	if a.isEmpty() || b.isEmpty() {
+		return 0
 	}
-	return compareKeys(last.n, lastOf(last), first.n, lastOf(first)) >= 0
+	return compareKeys(a.n, a.lastItem(), b.n, b.lastItem())
 }
 
-func (p *planner) union(a, b *region) *region {
-	r := &region{minPriority: math.MaxUint64}
-	i, j := 0, 0
-	for i < len(a.nodes) || j < len(b.nodes) {
-		c := 0
-		switch {
-		case i == len(a.nodes):
-			c = 1
-		case j == len(b.nodes):
-			c = -1
-		case lastOf(a.nodes[i]) >= 0:
-			c = compareKeys(a.nodes[i].n, lastOf(a.nodes[i]), b.nodes[j].n, lastOf(b.nodes[j]))
+// editsOf returns the range of the edits that fall into node s, given that the one at near
+// does, or else would be the next one before or after them.
+func (p *planner) editsOf(s *spot, near int) (lo, hi int) {
+	lo, hi = near, near
+	if !s.hasNext() {
+		hi = len(p.edits)
+	} else {
+		last := s.lastItem()
+		for hi < len(p.edits) && s.n.compare(last, p.edits[hi].Key) >= 0 {
+			hi++
 		}
-		if c <= 0 {
-			r.nodes = append(r.nodes, a.nodes[i])
-			i++
-		} else {
-			r.nodes = append(r.nodes, b.nodes[j])
-		}
-		if c >= 0 {
-			j++
-		}
-	}
-	r.lo, r.hi = min(a.lo, b.lo), max(a.hi, b.hi)
-	for k, s := range r.nodes {
-		if k > 0 {
-			p.takeEnd(r, r.nodes[k-1])
-		}
-		p.measure(r, s)
-	}
-	return r
-}
-
-// takeEdits extends the edits of r to all that fall into its nodes.
-func (p *planner) takeEdits(r *region) {
-	last := r.last()
-	bounded := last.hasNext()
-	for r.hi < len(p.edits) && (!bounded || last.n.compare(lastOf(last), p.edits[r.hi].Key) >= 0) {
-		r.hi++
 	}
 	var buf [256]byte
-	before, ok := r.first().keyBefore(buf[:0])
-	for r.lo > 0 && (!ok || bytes.Compare(p.edits[r.lo-1].Key, before) > 0) {
-		r.lo--
+	before, ok := s.keyBefore(buf[:0])
+	for lo > 0 && (!ok || bytes.Compare(p.edits[lo-1].Key, before) > 0) {
+		lo--
 	}
+	return lo, max(lo, hi)
 }
 
-// editsOf returns the edits of r that fall into its node s.
-func (p *planner) editsOf(r *region, s *spot) []Edit {
-	lo, hi := r.lo, r.hi
-	if s != r.first() {
-		var buf [256]byte
-		before, _ := s.keyBefore(buf[:0])
-		lo += searchEdits(p.edits[lo:hi], func(key []byte) bool { return bytes.Compare(key, before) > 0 })
+// add puts node s, with its edits, in front of r or at its end.
+func (p *planner) add(r *region, s *spot, front bool) {
+	var part part
+	if front {
+		lo, _ := p.editsOf(s, r.lo)
+		part = p.measure(s, p.edits[lo:r.lo])
+		r.lo = lo
+		r.cutLeft = false
+		r.prepend(part)
+		r.takeEnd(r.first())
+	} else {
+		_, hi := p.editsOf(s, r.hi)
+		part = p.measure(s, p.edits[r.hi:hi])
+		r.hi = hi
+		r.cutRight = false
+		if len(r.parts) > 0 {
+			r.takeEnd(r.last())
+		}
+		r.append(part)
 	}
-	if s != r.last() {
-		hi = lo + searchEdits(p.edits[lo:hi], func(key []byte) bool { return s.n.compare(lastOf(s), key) < 0 })
-	}
-	return p.edits[lo:hi]
+	r.changed = r.changed || part.changed
+	r.moved = r.moved || part.moved
+	r.weight += part.weight
+	r.delta += part.delta
 }
 
-// measure adds node s and its edits to the sums of r. The last item of s is left to r.end
-// if it is a closer.
-func (p *planner) measure(r *region, s *spot) {
+// takeEnd counts the closer at the end of a part that is no longer the last.
+func (r *region) takeEnd(p *part) {
+	r.weight += p.end.weight
+	r.delta += p.end.delta
+}
+
+// prepend puts part first, in time that does not grow with r on average.
+func (r *region) prepend(first part) {
+	if r.room == 0 {
+		r.room = len(r.parts) + 2
+		r.all = make([]part, r.room+len(r.parts), r.room+2*len(r.parts)+2)
+		copy(r.all[r.room:], r.parts)
+	}
+	r.room--
+	r.all[r.room] = first
+	r.parts = r.all[r.room:]
+}
+
+// append puts part last.
+func (r *region) append(last part) {
+	r.all = append(r.all, last)
+	r.parts = r.all[r.room:]
+}
+
+// measure finds out what edits do to node s.
+func (p *planner) measure(s *spot, edits []Edit) part {
 	n := s.n
+	out := part{spot: s, closed: s.hasNext(), least: math.MaxUint64}
 	inside := n.len()
-	if s.hasNext() {
+	if out.closed {
 		inside--
+		out.end.weight = n.weight(inside)
 	}
 	for i := range inside {
-		r.oldWeight += n.weight(i)
+		out.weight += n.weight(i)
 	}
-	r.end = endEdit{}
-	for _, e := range p.editsOf(r, s) {
+	added := 0
+	for k := range edits {
+		e := &edits[k]
 		i, found := n.find(e.Key)
 		w := weight(p.level, len(e.Key), len(e.Value))
 		switch {
-		case e.Delete && !found:
+		case e.Delete && !found, found && !e.Delete && p.same(n, i, e):
 			continue
 		case e.Delete:
 			w = 0
 		case !found:
-			r.minPriority = min(r.minPriority, priority(p.level, e.Key))
-		case p.same(n, i, &e):
-			continue
+			added += w
 		}
 		if found {
 			w -= n.weight(i)
 		}
-		r.changed = true
-		r.moved = r.moved || w != 0 || !found || e.Delete
-		if i < inside || !found {
-			r.delta += w
+		out.changed = true
+		out.moved = out.moved || w != 0
+		if i == inside && found {
+			out.end.weight += w
+			out.end.delta = w
 		} else {
-			r.end = endEdit{delta: w, gone: e.Delete}
+			out.weight += w
+			out.delta += w
 		}
 	}
+	if added > 0 {
+		out.least = p.leastAdded(n, edits, added)
+	}
+	return out
+}
+
+// leastAdded returns the least priority of the items that edits add to n, which weigh
+// added, but for those that are farther than the maximum from either end.
+func (p *planner) leastAdded(n *node, edits []Edit, added int) uint64 {
+	least, sum := uint64(math.MaxUint64), 0
+	for k := range edits {
+		e := &edits[k]
+		if e.Delete {
+			continue
+		}
+		if _, found := n.find(e.Key); found {
+			continue
+		}
+		w := weight(p.level, len(e.Key), len(e.Value))
+		if sum <= p.maximum() || added-sum-w <= p.maximum() {
+			least = min(least, priority(p.level, e.Key))
+		}
+		sum += w
+	}
+	return least
 }
 
 // same says whether item i of n is already as e wants it.
@@ -210,25 +298,19 @@ func (p *planner) same(n *node, i int, e *Edit) bool {
 	return bytes.Equal(n.value(i), e.Value) && (p.level == 0 || n.count(i) == e.rows)
 }
 
-// takeEnd makes the last item of node s, a closer so far, a part of the inside of r.
-func (p *planner) takeEnd(r *region, s *spot) {
-	var buf [MaxKeyBytes]byte
-	r.oldWeight += s.n.weight(lastOf(s))
-	r.delta += r.end.delta
-	r.minPriority = min(r.minPriority, priority(p.level, s.n.appendKey(buf[:0], lastOf(s))))
-	r.moved = true
-}
-
-// grow takes neighbours into r until the conditions hold.
+// grow takes neighbours into r, or cuts it off, until no boundary outside can move.
 func (p *planner) grow(ctx context.Context, r *region) error {
-	for r.changed {
-		goLeft, goRight, err := p.needs(r)
+	for {
+		left, right := p.needs(r)
+		var err error
 		switch {
-		case err != nil:
-			return err
-		case goRight:
+		case right && p.farRight(r):
+			r.cutRight = true
+		case right:
 			err = p.growRight(ctx, r)
-		case goLeft:
+		case left && p.farLeft(r):
+			r.cutLeft = true
+		case left:
 			err = p.growLeft(ctx, r)
 		default:
 			return nil
@@ -237,104 +319,143 @@ func (p *planner) grow(ctx context.Context, r *region) error {
 			return err
 		}
 	}
-	return nil
 }
 
-// needs says on which side, if any, a condition of r fails.
-func (p *planner) needs(r *region) (left, right bool, err error) {
-	right = r.last().hasNext() && !r.cutRight
-	if right && (r.end.gone || r.end.delta < 0) {
-		return false, true, nil
+// shut is how far a closer shuts a region off.
+type shut int
+
+const (
+	shutNot  shut = iota // something inside, and near, is smaller
+	shutSoft             // nothing inside is smaller
+	shutHard             // and there is enough inside
+)
+
+// needs says on which side, if any, r must grow.
+func (p *planner) needs(r *region) (left, right bool) {
+	if !r.moved {
+		return false, false
 	}
-	if !r.moved || r.delta >= 0 && r.minPriority == math.MaxUint64 {
-		return false, false, nil
+	last := r.last()
+	bounded := last.closed
+	open := bounded && !r.cutRight
+	if open && (last.end.weight == 0 || last.end.delta < 0) {
+		return false, true
 	}
 	var buf [MaxKeyBytes]byte
-	before, left := r.first().keyBefore(buf[:0])
-	var leftPriority, rightPriority uint64
-	leftWeight := weight(p.level, len(before), 0)
-	if left {
-		leftPriority = priority(p.level, before)
+	before, hasBefore := r.first().keyBefore(buf[:0])
+	if !hasBefore && !open {
+		return false, false
 	}
-	if r.last().hasNext() {
-		var buf [MaxKeyBytes]byte
-		rightPriority = priority(p.level, r.last().n.appendKey(buf[:0], lastOf(r.last())))
+	// The usual case: a row more in a node, which is a lighter look than the walk.
+	if open {
+		switch p.shutRight(r) {
+		case shutNot:
+			return false, true
+		case shutHard:
+			open = false
+		}
 	}
-	left = left && !r.cutLeft
-	switch {
-	case right && r.minPriority <= rightPriority:
-		return false, true, nil
-	case left && r.minPriority < leftPriority:
-		return true, false, nil
-	case r.delta >= 0:
-		return false, false, nil
+	var beforePriority uint64
+	openLeft := hasBefore && !r.cutLeft
+	if hasBefore {
+		beforePriority = priority(p.level, before)
 	}
-	return p.needsWeight(r, left, right, leftPriority <= rightPriority, leftWeight)
+	if openLeft {
+		switch p.shutLeft(r, beforePriority) {
+		case shutNot:
+			return true, false
+		case shutHard:
+			openLeft = false
+		}
+	}
+	if r.delta >= 0 || !open && !openLeft {
+		return false, false
+	}
+	if bounded && (!hasBefore || p.priorityOfLast(last) >= beforePriority) {
+		return false, open && r.weight+last.end.weight <= p.maximum()
+	}
+	// The weight of the closer before is not known here, but for its key's part.
+	return openLeft && r.weight+weight(p.level, len(before), 0) <= p.maximum(), false
 }
 
-// needsWeight is needs for a region that becomes lighter. onRight says that it hangs on
-// the closer at its end. leftWeight is a lower bound, without the value.
-func (p *planner) needsWeight(r *region, left, right, onRight bool, leftWeight int) (bool, bool, error) {
-	inside, limit := r.oldWeight+r.delta, maxWeight(p.level)
-	onRight = onRight && r.last().hasNext()
-	switch {
-	case onRight:
-		return false, right && inside+r.last().n.weight(lastOf(r.last())) <= limit, nil
-	default:
-		return left && inside+leftWeight <= limit, false, nil
+// shutRight looks from the closer at the end of r to the left. Of equal priorities that of
+// the closer is the greater, as it comes later.
+func (p *planner) shutRight(r *region) shut {
+	least, sum := p.priorityOfLast(r.last()), 0
+	for k := len(r.parts) - 1; k >= 0; k-- {
+		part := &r.parts[k]
+		if k < len(r.parts)-1 {
+			if p.priorityOfLast(part) <= least {
+				return shutNot
+			}
+			sum += part.end.weight
+		}
+		if part.least <= least {
+			return shutNot
+		}
+		if sum += part.weight; sum >= p.maximum() {
+			return shutHard
+		}
 	}
+	return shutSoft
 }
 
-// growRight takes in the closer at the end and the node after it, or cuts r off.
+// shutLeft looks from the closer before r, of priority least, to the right.
+func (p *planner) shutLeft(r *region, least uint64) shut {
+	sum := 0
+	for k := range r.parts {
+		part := &r.parts[k]
+		if part.least < least {
+			return shutNot
+		}
+		// The last item of a level may be a closer, or not.
+		if !part.closed && !part.isEmpty() && p.priorityOfLast(part) < least {
+			return shutNot
+		}
+		if sum += part.weight; sum >= p.maximum() {
+			return shutHard
+		}
+		if k < len(r.parts)-1 {
+			if p.priorityOfLast(part) < least {
+				return shutNot
+			}
+			sum += part.end.weight
+		}
+	}
+	return shutSoft
+}
+
+// growRight takes in the closer at the end and the node after it.
 func (p *planner) growRight(ctx context.Context, r *region) error {
-	if p.farRight(r) {
-		r.cutRight = true
-		return nil
+	s, err := p.tree.next(ctx, r.last().spot)
+	if err == nil {
+		p.add(r, s, false)
 	}
-	s, err := p.tree.next(ctx, r.last())
-	if err != nil {
-		return err
-	}
-	p.takeEnd(r, r.last())
-	r.nodes = append(r.nodes, s)
-	p.takeEdits(r)
-	p.measure(r, s)
-	return nil
+	return err
 }
 
-// growLeft takes in the closer before r and its node, or cuts r off.
+// growLeft takes in the closer before r and its node.
 func (p *planner) growLeft(ctx context.Context, r *region) error {
-	if p.farLeft(r) {
-		r.cutLeft = true
-		return nil
+	s, err := p.tree.prev(ctx, r.first().spot)
+	if err == nil {
+		p.add(r, s, true)
 	}
-	s, err := p.tree.prev(ctx, r.first())
-	if err != nil {
-		return err
-	}
-	end := r.end
-	r.nodes = append([]*spot{s}, r.nodes...)
-	p.takeEdits(r)
-	p.measure(r, s)
-	p.takeEnd(r, s)
-	r.end = end
-	return nil
+	return err
 }
 
 // farRight says whether more than twice the maximum weighs on r after its last edit.
 func (p *planner) farRight(r *region) bool {
 	key, sum := p.edits[r.hi-1].Key, 0
-	for k := len(r.nodes) - 1; k >= 0; k-- {
-		n := r.nodes[k].n
+	for k := len(r.parts) - 1; k >= 0; k-- {
+		n := r.parts[k].n
 		for i := n.len() - 1; i >= 0; i-- {
 			if n.compare(i, key) <= 0 {
 				return false
 			}
-			// The closer at the end may get another value; it counts without.
-			if k < len(r.nodes)-1 || i < n.len()-1 {
-				sum += n.weight(i)
+			if k == len(r.parts)-1 && i == n.len()-1 {
+				continue // the closer at the end, whose value the next region may change
 			}
-			if sum > 2*maxWeight(p.level) {
+			if sum += n.weight(i); sum > 2*p.maximum() {
 				return true
 			}
 		}
@@ -345,13 +466,12 @@ func (p *planner) farRight(r *region) bool {
 // farLeft says whether more than twice the maximum weighs on r before its first edit.
 func (p *planner) farLeft(r *region) bool {
 	key, sum := p.edits[r.lo].Key, 0
-	for _, s := range r.nodes {
-		for i := range s.n.len() {
-			if s.n.compare(i, key) >= 0 {
+	for _, part := range r.parts {
+		for i := range part.n.len() {
+			if part.n.compare(i, key) >= 0 {
 				return false
 			}
-			sum += s.n.weight(i)
-			if sum > 2*maxWeight(p.level) {
+			if sum += part.n.weight(i); sum > 2*p.maximum() {
 				return true
 			}
 		}

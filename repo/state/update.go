@@ -134,10 +134,12 @@ type updater struct {
 	workers int
 }
 
-// outcome is what became of a region: the edits of the level above.
+// outcome is what became of a region: the edits of the level above. It does not keep the
+// nodes.
 type outcome struct {
-	*region
-	above []Edit
+	lo, hi  int    // its edits
+	lastKey []byte // of its last node
+	above   []Edit
 }
 
 // pass makes the edits of one level, writes the new nodes, and returns the edits that the
@@ -192,7 +194,7 @@ func lastEdits(items []item) []Edit {
 // isLevel says whether r is all of its level.
 func (r *region) isLevel() bool {
 	_, before := r.first().keyBefore(nil)
-	return !before && !r.last().hasNext()
+	return !before && !r.last().closed
 }
 
 func (u *updater) planWindow(ctx context.Context, p *planner, lo, hi int) ([]*region, error) {
@@ -223,18 +225,28 @@ func (u *updater) rejoin(ctx context.Context, p *planner, outcomes []outcome, he
 		return outcomes, regions, nil
 	}
 	all := []*region{held}
-	var err error
 	for _, r := range regions {
+		var err error
 		if all, err = p.join(ctx, all, r); err != nil {
 			return nil, nil, err
 		}
-		for len(all) == 1 && len(outcomes) > 0 && outcomes[len(outcomes)-1].overlaps(all[0]) {
-			again := outcomes[len(outcomes)-1].region
+		for len(all) == 1 && len(outcomes) > 0 && all[0].reaches(outcomes[len(outcomes)-1].lastKey) {
+			last := outcomes[len(outcomes)-1]
 			outcomes = outcomes[:len(outcomes)-1]
-			if all, err = p.join(ctx, []*region{again}, all[0]); err != nil {
+			again, err := p.plan(ctx, last.lo, last.hi)
+			if err != nil {
+				return nil, nil, err
+			}
+			if all, err = p.join(ctx, again, all[0]); err != nil {
 				return nil, nil, err
 			}
 		}
 	}
 	return outcomes, all, nil
+}
+
+// reaches says whether r begins at or before the node of the given last key.
+func (r *region) reaches(lastKey []byte) bool {
+	first := r.first()
+	return first.isEmpty() || first.n.compare(first.lastItem(), lastKey) <= 0
 }

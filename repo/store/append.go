@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/go-git/go-billy/v5"
 
@@ -70,14 +71,12 @@ func (w *diskWriter) findGrown(h object.Hash) (place, bool) {
 
 // appender writes to the end of the pack that grows. The writer's outMu guards it.
 type appender struct {
-	file    billy.File
-	buf     []byte // behind what has been written to file
-	offset  int64  // of the next record: behind file and buf
-	group   commitRecord
-	last    [commitBytes]byte // the commit record written last
+	file   billy.File
+	buf    []byte // behind what has been written to file
+	offset int64  // of the next record: behind file and buf
+	group  commitRecord
+	last   [commitBytes]byte // the commit record written last
 }
-
-const appendBufferBytes = 256 << 10
 
 // append appends a frame, in a new pack if the last one is large enough.
 func (w *diskWriter) append(f *pendingFrame, how byte, stored []byte) error {
@@ -99,7 +98,7 @@ func (w *diskWriter) append(f *pendingFrame, how byte, stored []byte) error {
 	o.group.sums = crc32.Update(o.group.sums, castagnoli(), o.buf[len(o.buf)-checksumBytes:])
 	w.appended(f, &slot{offset: o.offset, bytes: size})
 	o.offset += int64(size)
-	if len(o.buf) >= appendBufferBytes {
+	if len(o.buf) >= w.d.opt.bufferBytes {
 		return w.writeOut()
 	}
 	return nil
@@ -139,8 +138,12 @@ func (w *diskWriter) openPack() error {
 	o := &w.out
 	*o = appender{file: file, buf: o.buf[:0], offset: g.start}
 	if g.fresh {
+		// The header is durable before anything follows it, so a bad one is never torn.
 		o.buf = appendPackHeader(o.buf, g.pack.number, g.pack.salt)
 		o.offset = packHeaderBytes
+		if err := errors.Join(w.writeOut(), syncFile(file)); err != nil {
+			return err
+		}
 	}
 	o.group = commitRecord{groupStart: o.offset}
 	return nil
@@ -254,15 +257,21 @@ func (w *diskWriter) finish() error {
 	return nil
 }
 
-// publish makes the committed objects visible and writes index files. A failure to write
-// one is none of the commit: the next Begin tries again.
+// publish makes the committed objects visible, forgets the packs they replace, and writes
+// index files. A failure to write one is none of the commit: the next Begin tries again.
 func (w *diskWriter) publish() {
-	w.d.mu.Lock()
-	defer w.d.mu.Unlock()
-	for i, g := range w.grown {
+	d := w.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(w.replaced) > 0 {
+		d.packs = slices.DeleteFunc(d.packs, func(p *pack) bool { return slices.Contains(w.replaced, p) })
+		d.retired = append(d.retired, w.replaced...)
+		d.hint.Store(nil)
+	}
+	for _, g := range w.grown {
 		p := g.pack
-		if g.fresh && !w.compacting {
-			w.d.packs = append(w.d.packs, p)
+		if g.fresh {
+			d.packs = append(d.packs, p)
 		}
 		if g.table != nil {
 			p.index, p.sealed, p.wantsIndex = g.table, true, true
@@ -272,31 +281,34 @@ func (w *diskWriter) publish() {
 				objects[h] = e
 			}
 		}
-		p.slots, p.size, p.end = g.slots, g.end, g.end
-		if i == len(w.grown)-1 {
-			p.last = w.out.last
-		}
-		_ = p.writeIndex(&w.d.dir)
+		p.slots, p.size, p.end, p.last = g.slots, g.end, g.end, w.out.last
+		_ = p.writeIndex(&d.dir)
 	}
-	if !w.compacting {
-		w.d.writer = nil
-	}
+	d.writer = nil
 }
 
-// undo takes back what was appended to the packs, the newest first.
+// undo takes back what was appended to the packs, the newest first. Fresh packs must be
+// gone for good before the one they follow is open to appends again: else a crash could
+// bring them back, behind a pack that is torn.
 func (w *diskWriter) undo() error {
 	var errs []error
 	if w.out.file != nil {
 		errs = append(errs, w.out.file.Close())
 		w.out.file = nil
 	}
-	for i := len(w.grown) - 1; i >= 0; i-- {
-		g := w.grown[i]
+	for _, g := range slices.Backward(w.grown) {
 		if g.fresh {
 			errs = append(errs, g.pack.close(), w.d.dir.remove(g.pack.name))
-		} else {
-			errs = append(errs, w.d.dir.truncate(g.pack.name, g.start))
 		}
 	}
-	return errors.Join(errs...)
+	if len(w.grown) > 1 {
+		errs = append(errs, w.d.dir.syncNames())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if len(w.grown) > 0 && !w.grown[0].fresh {
+		return w.d.dir.truncate(w.grown[0].pack.name, w.grown[0].start)
+	}
+	return nil
 }

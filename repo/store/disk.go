@@ -28,6 +28,8 @@ type Options struct {
 	FrameBytes int
 	// CacheBytes bounds the memory of decompressed frames: 32 MiB if it is 0.
 	CacheBytes int64
+
+	bufferBytes int // how much is gathered before it is written: 256 KiB but in tests
 }
 
 func (o Options) withDefaults() Options {
@@ -39,6 +41,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.CacheBytes <= 0 {
 		o.CacheBytes = 32 << 20
+	}
+	if o.bufferBytes <= 0 {
+		o.bufferBytes = 256 << 10
 	}
 	o.SealPackBytes = min(o.SealPackBytes, 1<<30)
 	o.FrameBytes = min(o.FrameBytes, 1<<20)
@@ -110,13 +115,7 @@ func (d *Disk) listPacks() ([]*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	var numbers []uint32
-	for name := range sizes {
-		if n, ok := packNumber(name); ok {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
+	numbers := packNumbers(sizes)
 	packs := make([]*pack, 0, len(numbers))
 	for i, n := range numbers {
 		name := packName(n)
@@ -339,9 +338,7 @@ func (d *Disk) verified(at place, h object.Hash) (*frame, error) {
 		return nil, err
 	}
 	if actual, ok := f.verify(int(at.pos)); !ok {
-		damage := at.pack.corrupt(at.slot.offset, "object does not match its hash")
-		damage.Object, damage.Actual = h, actual
-		return nil, damage
+		return nil, at.pack.badObject(at.slot.offset, h, actual)
 	}
 	return f, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,6 +65,18 @@ func cutPrefix(s string, ok bool) (string, bool) {
 	return rest, ok && found
 }
 
+// packNumbers returns the numbers of the packs among file names, in order.
+func packNumbers(sizes map[string]int64) []uint32 {
+	var numbers []uint32
+	for name := range sizes {
+		if n, ok := packNumber(name); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
 // open returns the file of the pack, for reading.
 func (p *pack) open(dir *folder) (billy.File, error) {
 	p.mu.Lock()
@@ -107,12 +120,22 @@ func (p *pack) corrupt(offset int64, reason string) *CorruptError {
 	return &CorruptError{File: p.name, Offset: offset, Reason: reason}
 }
 
+func (p *pack) badObject(offset int64, stated, actual object.Hash) *CorruptError {
+	e := p.corrupt(offset, "bytes do not match the hash")
+	e.Object, e.Actual = stated, actual
+	return e
+}
+
+// maxIndexBytes bounds the index files that are read: those of the largest packs are
+// well below it.
+const maxIndexBytes = 1 << 30
+
 // load finds out what is in the pack: from its index file if it has a good one, by a scan
 // if not. size is that of the file; last says that no later pack exists.
 func (p *pack) load(dir *folder, size int64, hasIndex, last bool) error {
 	p.size, p.sealed = size, hasIndex || !last
 	if hasIndex {
-		raw, err := dir.readAll(indexName(p.number), tableBytes(1<<24, 1<<22))
+		raw, err := dir.readAll(indexName(p.number), maxIndexBytes)
 		if errors.Is(err, os.ErrNotExist) {
 			return err
 		}
@@ -181,7 +204,7 @@ func (p *pack) sameEnd(dir *folder, file billy.File) (bool, error) {
 func (p *pack) scanTail(dir *folder, file billy.File, size int64) (bool, error) {
 	s := newScan(dir, file, p, size, false)
 	s.salt = p.salt
-	if err := s.runFrom(p.end); err != nil || s.damage != nil {
+	if err := s.runFrom(p.end); err != nil || len(s.damage) > 0 {
 		return false, err
 	}
 	if s.end == p.end {
@@ -194,7 +217,10 @@ func (p *pack) scanTail(dir *folder, file billy.File, size int64) (bool, error) 
 
 // take adds what a scan found.
 func (p *pack) take(s *scanner) {
-	p.end, p.last, p.damage = s.end, s.last, s.damage
+	p.end, p.last = s.end, s.last
+	if len(s.damage) > 0 {
+		p.damage = s.damage[0]
+	}
 	for _, f := range s.frames {
 		p.addFrame(f.offset, f.bytes, f.entries)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 
 	"github.com/go-git/go-billy/v5"
 )
@@ -28,9 +29,10 @@ type scannedFrame struct {
 type scanned struct {
 	salt   salt
 	frames []scannedFrame
-	end    int64             // offset behind the last group that counts; 0 if the header is torn
+	end    int64             // offset behind the last group that counts; 0 if the header is bad
 	last   [commitBytes]byte // the commit record before end, if there is one
-	damage *CorruptError     // the first damage, or nil
+	damage []*CorruptError   // of the structure, in order
+	sums   []*CorruptError   // commit records that do not match the checksums before them
 }
 
 // window reads a file forwards in pieces.
@@ -110,7 +112,11 @@ func (s *scanner) run(number uint32) error {
 		return err
 	}
 	if s.salt, err = decodePackHeader(head, number); err != nil {
-		return s.badHeader(err)
+		// The header is durable before anything follows it.
+		if s.sealed || s.size > packHeaderBytes {
+			s.blame(0, err.Error())
+		}
+		return nil
 	}
 	return s.runFrom(packHeaderBytes)
 }
@@ -189,6 +195,9 @@ func (s *scanner) commit(b []byte) error {
 	}
 	// A mismatch is a torn group at the end of the pack; in a group before that, the one
 	// bad frame is found by whoever reads it, and the others are good.
+	if c.sums != s.group.sums {
+		s.sums = append(s.sums, &CorruptError{File: s.name, Offset: s.pos, Reason: "commit record does not match the checksums of its frames"})
+	}
 	copy(s.last[:], b)
 	s.pos += commitBytes
 	s.end = s.pos
@@ -211,29 +220,12 @@ func (s *scanner) badRecord(bad error) (bool, error) {
 	return next != 0, nil
 }
 
-func (s *scanner) badHeader(bad error) error {
-	next := int64(0)
-	if !s.sealed && s.size > packHeaderBytes {
-		var err error
-		if next, err = s.laterGroup(0); err != nil {
-			return err
-		}
-	}
-	if s.sealed || next != 0 {
-		s.blame(0, bad.Error())
-	}
-	return nil
-}
-
 func (s *scanner) blame(offset int64, reason string) {
-	if s.damage == nil {
-		s.damage = &CorruptError{File: s.name, Offset: offset, Reason: reason}
-	}
+	s.damage = append(s.damage, &CorruptError{File: s.name, Offset: offset, Reason: reason})
 }
 
 // laterGroup looks behind offset for a commit record of a group that begins behind it,
-// and returns where the group begins, or 0. Where the header of the pack is bad, it cannot
-// check the record's checksum, and takes any that states its own place.
+// and returns where the group begins, or 0.
 func (s *scanner) laterGroup(offset int64) (int64, error) {
 	for at := offset; at+commitBytes <= s.size; {
 		b, err := s.rest(at)
@@ -248,9 +240,6 @@ func (s *scanner) laterGroup(offset int64) (int64, error) {
 		at += int64(i)
 		if b, err = s.at(at, commitBytes); err != nil {
 			return 0, err
-		}
-		if s.end == 0 && len(b) == commitBytes && binary.BigEndian.Uint64(b[16:]) == uint64(at) {
-			return at, nil
 		}
 		if c, err := decodeCommit(b, at, s.salt); err == nil && c.groupStart > max(offset, s.group.start) {
 			return c.groupStart, nil
@@ -267,7 +256,7 @@ func (s *scanner) finish(last group) error {
 		return nil
 	}
 	s.frames = s.frames[:s.group.first]
-	if s.damage != nil || last.start == s.group.start {
+	if len(s.damage) > 0 || last.start == s.group.start {
 		return nil
 	}
 	sums := uint32(0)
@@ -290,6 +279,7 @@ func (s *scanner) finish(last group) error {
 // drop forgets the last group, and finds the commit record before it.
 func (s *scanner) drop(last group) error {
 	s.frames = s.frames[:last.first]
+	s.sums = slices.DeleteFunc(s.sums, func(e *CorruptError) bool { return e.Offset > last.start })
 	s.end = last.start
 	s.last = [commitBytes]byte{}
 	if last.start == packHeaderBytes {

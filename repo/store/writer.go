@@ -17,11 +17,15 @@ const compressors = 2
 // workers in the background, which append them to the packs. The queue is short, so a
 // writer holds a few frames in memory, however much is put.
 //
-// Locks are taken in this order: outMu, mu, then the lock of the Disk.
+// Locks are taken in this order: endMu, outMu, mu, then the lock of the Disk.
 type diskWriter struct {
 	d *Disk
-	// compacting copies what the store holds: Put does not look for it there.
+	// compacting copies what the store holds: Put does not look for it there. The packs in
+	// replaced go when the copies are committed.
 	compacting bool
+	replaced   []*pack
+
+	endMu sync.Mutex // held by Commit and Rollback
 
 	mu      sync.Mutex
 	ended   bool
@@ -104,19 +108,25 @@ func (d *Disk) prepare() error {
 		return nil
 	}
 	last := d.packs[len(d.packs)-1]
-	switch {
-	case last.sealed || last.size == last.end && last.end > 0:
+	if last.sealed {
 		return nil
-	case last.end == 0:
+	}
+	if last.end == 0 {
 		// Not even the header is whole: the pack never held anything.
 		d.retired = append(d.retired, last)
 		d.packs = d.packs[:len(d.packs)-1]
 		return d.dir.remove(last.name)
 	}
-	if err := d.dir.truncate(last.name, last.end); err != nil {
-		return fmt.Errorf("cut the torn tail of %s: %w", last.name, err)
+	if last.size > last.end {
+		if err := d.dir.truncate(last.name, last.end); err != nil {
+			return fmt.Errorf("cut the torn tail of %s: %w", last.name, err)
+		}
+		last.size = last.end
 	}
-	last.size = last.end
+	if last.end >= d.opt.SealPackBytes {
+		last.seal()
+		return last.writeIndex(&d.dir)
+	}
 	return nil
 }
 
@@ -357,6 +367,8 @@ func (w *diskWriter) Commit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	w.endMu.Lock()
+	defer w.endMu.Unlock()
 	w.mu.Lock()
 	err := w.usable()
 	w.mu.Unlock()
@@ -378,6 +390,8 @@ func (w *diskWriter) Commit(ctx context.Context) error {
 
 // Rollback implements Writer.
 func (w *diskWriter) Rollback() error {
+	w.endMu.Lock()
+	defer w.endMu.Unlock()
 	w.d.mu.RLock()
 	over := w.d.writer != w
 	w.d.mu.RUnlock()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"aergo/contract/table"
 	"aergo/contract/value"
@@ -22,6 +23,9 @@ func ReadCSV(r io.Reader, opt Options) (*Table, error) {
 	c := &csvReader{scanner: s, trim: opt.Trim}
 	if opt.Null != nil {
 		c.hasNull, c.null = true, []byte(*opt.Null)
+		if err := checkNull(*opt.Null); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.header(opt); err != nil {
 		return nil, err
@@ -39,6 +43,14 @@ func ReadCSV(r io.Reader, opt Options) (*Table, error) {
 		}
 	}
 	return c.finish()
+}
+
+// checkNull says whether a null word can stand in a cell without quotes.
+func checkNull(word string) error {
+	if strings.ContainsAny(word, "\",\n\r") || !utf8.ValidString(word) {
+		return because(ErrSyntax, "null word %q would need quotes", word)
+	}
+	return nil
 }
 
 // csvReader puts records into a table.
@@ -149,7 +161,7 @@ func (c *csvReader) content(cell cell) []byte {
 func (c *csvReader) row() error {
 	s := c.scanner
 	if len(s.cells) != len(c.order) {
-		return &Error{Line: s.line, Err: because(ErrSyntax, "row has %d cells, the header %d", len(s.cells), len(c.order))}
+		return &Error{Line: s.line, Err: because(ErrSyntax, "cells in the row: %d, in the header: %d", len(s.cells), len(c.order))}
 	}
 	sizeBytes := 0
 	for i := range s.cells {

@@ -24,7 +24,7 @@ type cell struct {
 
 // csvScanner splits CSV into records. It is our own rather than encoding/csv because it
 // tells quoted cells from bare ones, keeps \r\n inside them, bounds what it buffers, and
-// takes about a third of the time.
+// takes half the time.
 type csvScanner struct {
 	in      *input
 	line    int    // where the current record begins, from 1
@@ -151,12 +151,12 @@ func (s *csvScanner) splitQuoted(raw []byte) error {
 				return s.syntax(raw[:pos+i], "bare quote: a cell with a quote in it stands in quotes, and doubles it")
 			}
 		}
+		if end < len(raw) && raw[end] != ',' {
+			return s.syntax(raw[:end], "text after the closing quote: a quote inside a quoted cell is doubled")
+		}
 		s.cells = append(s.cells, c)
 		if end == len(raw) {
 			return s.checkSizes()
-		}
-		if raw[end] != ',' {
-			return s.syntax(raw[:end], "text after the closing quote: a quote inside a quoted cell is doubled")
 		}
 		pos = end
 	}

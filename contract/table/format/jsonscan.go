@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 
@@ -42,13 +43,15 @@ func checkJSON(text []byte, p place) error {
 		return p.at(text, s.pos).fault("", because(ErrSyntax, "not valid UTF-8"))
 	}
 	err := s.value(0)
-	if err == nil && s.peek() != 0 {
-		err = s.fail("%s after the value", s.found())
+	if err == nil {
+		if s.peek(); s.pos < len(text) {
+			err = s.fail("%s after the value", s.found())
+		}
 	}
-	if fault, ok := err.(*jsonFault); ok {
-		return p.at(text, fault.offset).fault("", fault.err)
+	if err != nil {
+		return inText(text, p, err)
 	}
-	return err
+	return nil
 }
 
 // peek skips white space and returns the next byte, 0 at the end. A NUL in the text is 0 as
@@ -296,32 +299,46 @@ func unquote(quoted []byte) (string, error) {
 	return string(content), nil
 }
 
-// blame returns the offset in text, an object that package value refuses as a row's fields,
-// of the member that is at fault.
-func blame(text []byte) int {
+// blame tells what is wrong with text, an object that package value refuses as a row's
+// fields for the reason given: which member, and why.
+func blame(text []byte, given error) *jsonFault {
 	members, err := membersOf(text)
-	if fault, ok := err.(*jsonFault); ok {
-		return fault.offset
+	var fault *jsonFault
+	if errors.As(err, &fault) {
+		return fault
 	}
 	seen := map[string]bool{}
 	for _, m := range members {
 		if seen[m.name] {
-			return m.named.from
+			return &jsonFault{m.named.from, because(ErrSyntax, "member %q stands twice", m.name)}
 		}
 		seen[m.name] = true
 		alone := append(append([]byte{'{'}, text[m.named.from:m.value.to]...), '}')
-		if _, err := value.ParseJSONObject(alone); err == nil {
+		_, why := value.ParseJSONObject(alone)
+		if why == nil {
 			continue
 		}
 		inner := m.value.of(text)
-		if len(inner) > 0 && inner[0] == '{' {
-			if _, err := value.ParseJSONObject(inner); err != nil {
-				return m.value.from + blame(inner)
+		// An object whose first member is $bytes is one value, and said to be a bad one.
+		if inner[0] != '{' || firstMember(inner) == "$bytes" {
+			if _, err := value.ParseJSON(inner); err != nil {
+				why = err
 			}
+		} else if _, err := value.ParseJSONObject(inner); err != nil {
+			fault := blame(inner, err)
+			return &jsonFault{m.value.from + fault.offset, fault.err}
 		}
-		return m.value.from
+		return &jsonFault{m.value.from, why}
 	}
-	return 0
+	return &jsonFault{0, given}
+}
+
+func firstMember(object []byte) string {
+	members, err := membersOf(object)
+	if err != nil || len(members) == 0 {
+		return ""
+	}
+	return members[0].name
 }
 
 // locate returns the offset of a field's value in text, the object of a row, or that of the

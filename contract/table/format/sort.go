@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
+	"fmt"
 	"slices"
+
+	"aergo/repo/state/key"
 )
 
 // Sort puts the rows in the order of their encoded keys and makes sure that no key stands
@@ -123,4 +126,13 @@ func (t *Table) findDuplicate(order []keyOrder, keys []byte) error {
 	firstLine, _ := takeLine(t.rows.at(order[second-1].ref))
 	line, _ := takeLine(t.rows.at(order[second].ref))
 	return &Error{Line: line, Err: because(ErrDuplicate, "key %s stands on line %d already", describe(order[second].key(keys)), firstLine)}
+}
+
+// describe returns a row's key for people.
+func describe(tuple []byte) string {
+	comps, err := key.Decode(tuple)
+	if err != nil {
+		return fmt.Sprintf("%x", tuple)
+	}
+	return short(FormatKey(comps))
 }

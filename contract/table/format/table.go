@@ -1,10 +1,8 @@
 package format
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 
 	"aergo/contract/table"
@@ -125,6 +123,7 @@ func (t *Table) each(from, to int, e rowEncoder, fn func(i int, tuple, row []byt
 type rowEncoder struct {
 	t          *Table
 	valuesOnly bool
+	number     numberEncoder
 	tuple, row []byte
 }
 
@@ -163,7 +162,7 @@ func (e *rowEncoder) appendRow(dst []byte, line int, rest []byte) ([]byte, error
 			continue
 		}
 		var err error
-		if dst, err = value.ParsePlain(dst, t.types[t.keys+i], c); err != nil {
+		if dst, err = e.number.appendValue(dst, t.types[t.keys+i], c); err != nil {
 			return dst, t.fault(line, t.keys+i, misfit(t.types[t.keys+i], c))
 		}
 	}
@@ -215,67 +214,6 @@ func (t *Table) appendRetyped(dst []byte, line int, tuple []byte) ([]byte, error
 	return key.Append(dst, comps...), nil
 }
 
-// appendComponent appends the key component of type t whose plain form is c.
-func appendComponent(dst []byte, t value.Type, c []byte) ([]byte, bool) {
-	if t != value.TypeInteger {
-		if t == value.TypeBytes {
-			comp, ok := parseComponent(t, c)
-			return key.Append(dst, comp), ok
-		}
-		return key.AppendText(dst, c), true
-	}
-	if n, ok := smallInt(c); ok {
-		return key.Append(dst, key.Int(n)), true
-	}
-	comp, ok := parseComponent(t, c)
-	return key.Append(dst, comp), ok
-}
-
-// smallInt parses a canonical integer of up to 18 digits.
-func smallInt(c []byte) (n int64, ok bool) {
-	digits, negative := c, false
-	if len(digits) > 0 && digits[0] == '-' {
-		digits, negative = digits[1:], true
-	}
-	if len(digits) == 0 || len(digits) > 18 || digits[0] == '0' && (negative || len(digits) > 1) {
-		return 0, false
-	}
-	for _, d := range digits {
-		if d < '0' || d > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(d-'0')
-	}
-	if negative {
-		n = -n
-	}
-	return n, true
-}
-
-// parseComponent returns the key component of type t, integer, bytes or else text, whose
-// plain form is c.
-func parseComponent(t value.Type, c []byte) (key.Component, bool) {
-	switch t {
-	case value.TypeInteger:
-		if n, ok := smallInt(c); ok {
-			return key.Int(n), true
-		}
-		if !value.IsInteger(c) {
-			return key.Component{}, false
-		}
-		n, ok := new(big.Int).SetString(string(c), 10)
-		if !ok {
-			return key.Component{}, false
-		}
-		return key.BigInt(n), true
-	case value.TypeBytes:
-		enc, err := value.ParsePlain(nil, value.TypeBytes, c)
-		b, ok := value.AsBytes(enc)
-		return key.Bytes(b), err == nil && ok
-	}
-	return key.Text(string(c)), true
-}
-
 // fault reports what is wrong with cell i of the rows' own order.
 func (t *Table) fault(line, i int, err error) error {
 	c := t.columns[i]
@@ -284,18 +222,6 @@ func (t *Table) fault(line, i int, err error) error {
 		e.Column = c.Position + 1
 	}
 	return e
-}
-
-// misfit says that a cell is not of its column's type.
-func misfit(t value.Type, c []byte) error {
-	what := map[value.Type]string{
-		value.TypeBool: "true or false", value.TypeInteger: "an integer", value.TypeDecimal: "a decimal number",
-		value.TypeText: "a text", value.TypeBytes: "bytes in lower-case hex", value.TypeList: "a JSON array",
-	}[t]
-	if len(c) > 40 {
-		return because(ErrType, "%.40q... is not %s", c, what)
-	}
-	return because(ErrType, "%q is not %s", c, what)
 }
 
 // checkKey says whether the names can be those of a key.
@@ -312,13 +238,4 @@ func checkKey(names []string) error {
 		}
 	}
 	return nil
-}
-
-// describe returns a row's key for people.
-func describe(tuple []byte) string {
-	comps, err := key.Decode(tuple)
-	if err != nil {
-		return fmt.Sprintf("%x", bytes.Clone(tuple))
-	}
-	return FormatKey(comps)
 }

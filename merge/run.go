@@ -1,0 +1,228 @@
+package merge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"aergo/branch"
+	"aergo/repo/object"
+	"aergo/repo/store"
+)
+
+// ErrNothing is wrapped when an order would decide nothing.
+var ErrNothing = errors.New("nothing to do")
+
+// Request is what an order is made for.
+type Request struct {
+	Branch  object.Hash   // id of the target branch
+	Mode    object.Mode   // of a merge: exclude, ours or theirs
+	Message string        // of the order
+	Signer  branch.Signer // of the order, of the forced batch, and of the block
+	Now     uint64        // milliseconds since the Unix epoch
+}
+
+// Result is the account of an order: what became of every transaction that it was about.
+type Result struct {
+	Block     branch.Block
+	Entries   []object.Entry
+	Applied   uint64 // applied, no-op or resolved
+	Noop      uint64 // of those: held already
+	Resolved  uint64 // of those: decided by the resolver
+	Excluded  []Excluded
+	Inherited uint64
+	Dropped   uint64
+	Already   uint64
+	Forced    uint64 // transactions that --theirs added
+}
+
+// Excluded is one transaction left out, and why.
+type Excluded struct {
+	Batch object.Hash
+	object.Exclusion
+}
+
+// Merge replays what the plan found on the target's state and seals the block, through w.
+// The block's validity is that of branch.Ledger.Validate.
+func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req Request) (*Result, error) {
+	if p.UpToDate {
+		return nil, fmt.Errorf("merge: %w: the target has all of the source", ErrNothing)
+	}
+	base := branch.Chain{Objects: w}.State(p.Target)
+	spans := make([]branch.Span, len(p.Spans))
+	for i, s := range p.Spans {
+		s.Mode = req.Mode
+		spans[i] = s
+	}
+	if err := branch.SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
+		return nil, err
+	}
+	x := branch.NewExecutor(branch.Chain{Objects: w}, l.Runtime, l.Workers, base, w)
+	if err := x.Propose(ctx, spans); err != nil {
+		return nil, err
+	}
+	res := account(x.Entries())
+	if req.Mode == object.ModeTheirs {
+		if err := force(ctx, l, w, x, p.Target, req, res); err != nil {
+			return nil, err
+		}
+	}
+	order, err := branch.PutOrder(w, &object.Order{
+		Lineage: l.Directory.Lineage, Kind: object.OrderMerge, Branch: req.Branch, Source: p.Source.ID, Mode: req.Mode,
+		Message: req.Message, TimeMillis: req.Now, Mark: markOf(p.Target),
+	}, req.Signer)
+	if err != nil {
+		return nil, err
+	}
+	res.Block, err = l.Seal(ctx, w, branch.Draft{
+		Branch: req.Branch, Parent: &p.Target, Absorbed: &p.Source, Mode: req.Mode, Orders: []object.Hash{order}, Now: req.Now, Run: x,
+	}, req.Signer)
+	res.Entries, res.Already = x.Entries(), p.Already
+	return res, err
+}
+
+func markOf(b branch.Block) object.Mark { return object.Mark{Block: b.ID, Height: b.Height} }
+
+// account counts what became of the transactions of entries.
+func account(entries []object.Entry) *Result {
+	res := &Result{}
+	for i := range entries {
+		e := &entries[i]
+		for _, run := range e.Runs {
+			switch run.Verdict {
+			case object.VerdictNoop:
+				res.Noop += run.Count
+			case object.VerdictResolved:
+				res.Resolved += run.Count
+			case object.VerdictDropped:
+				res.Dropped += run.Count
+			}
+			if run.Verdict.Applied() {
+				res.Applied += run.Count
+			}
+		}
+		for _, x := range e.Excluded {
+			if x.Reason == object.ReasonInherited {
+				res.Inherited++
+				continue
+			}
+			res.Excluded = append(res.Excluded, Excluded{Batch: e.Batch, Exclusion: x})
+		}
+	}
+	return res
+}
+
+// force adds a batch of the signer's own with the effects of what conflicted, without
+// preconditions. The originals stay excluded, as superseded.
+func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Executor, target branch.Block, req Request, res *Result) error {
+	var superseded []object.Selection
+	for _, e := range res.Excluded {
+		if e.Reason == object.ReasonSuperseded {
+			superseded = append(superseded, object.Selection{Batch: e.Batch, First: e.Index, Count: 1})
+		}
+	}
+	if len(superseded) == 0 {
+		return nil
+	}
+	message := req.Message
+	if message == "" {
+		message = "Force the source's conflicting changes"
+	}
+	batch, err := rewrite(ctx, l, w, superseded, message, target, req, l.Runtime.Force)
+	if err != nil {
+		return err
+	}
+	res.Forced = batch.Count
+	return x.Propose(ctx, []branch.Span{{Batch: batch, Count: batch.Count}})
+}
+
+// rewrite signs a new batch made of transactions of others, each put through change.
+func rewrite(ctx context.Context, l *branch.Ledger, w store.Writer, items []object.Selection, message string, target branch.Block, req Request,
+	change func(tx *object.Transaction, dict any, to *object.ChunkBuilder) error) (branch.Batch, error) {
+	p := branch.NewPending(target)
+	c := branch.Chain{Objects: w}
+	for _, s := range items {
+		from, err := c.Batch(ctx, s.Batch)
+		if err != nil {
+			return branch.Batch{}, err
+		}
+		err = c.Transactions(ctx, from, s.First, s.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
+			if err := change(tx, l.Runtime.Prepare(chunk.Names), p.Open); err != nil {
+				return err
+			}
+			return p.CloseChunk(w, false)
+		})
+		if err != nil {
+			return branch.Batch{}, err
+		}
+	}
+	if err := p.CloseChunk(w, true); err != nil {
+		return branch.Batch{}, err
+	}
+	return branch.PutBatch(w, &object.Batch{
+		Lineage: l.Directory.Lineage, Message: message, TimeMillis: req.Now, Mark: markOf(target), Count: p.Count(), Chunks: p.Closed,
+	}, req.Signer)
+}
+
+// Select runs an order that names transactions: a pick, a replay or a drop. What the
+// target has decided already, as far as the order may not change it, is counted as
+// already and left out.
+func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch.Block, kind object.OrderKind, items []object.Selection, req Request) (*Result, error) {
+	c := branch.Chain{Objects: w}
+	var spans []branch.Span
+	var chosen []object.Selection
+	var already uint64
+	for _, s := range items {
+		batch, err := c.Batch(ctx, s.Batch)
+		if err != nil {
+			return nil, err
+		}
+		have, err := c.Account(target).Runs(ctx, batch.Mark.Height, s.Batch)
+		if err != nil {
+			return nil, err
+		}
+		open := openRuns(kind, object.Run{First: s.First, Count: s.Count}, have)
+		already += s.Count - countRuns(open)
+		for _, run := range open {
+			span := branch.Span{Batch: batch, Order: 1, First: run.First, Count: run.Count}
+			if kind == object.OrderDrop {
+				span.Decided, span.Verdict = true, object.VerdictDropped
+			}
+			spans = append(spans, span)
+			chosen = append(chosen, object.Selection{Batch: s.Batch, First: run.First, Count: run.Count})
+		}
+	}
+	if len(spans) == 0 {
+		return &Result{Already: already}, fmt.Errorf("%s: %w: all of it has been decided here", kind, ErrNothing)
+	}
+	x := branch.NewExecutor(c, l.Runtime, l.Workers, c.State(target), w)
+	if err := x.Propose(ctx, spans); err != nil {
+		return nil, err
+	}
+	order, err := branch.PutOrder(w, &object.Order{
+		Lineage: l.Directory.Lineage, Kind: kind, Branch: req.Branch, Items: chosen, Message: req.Message, TimeMillis: req.Now, Mark: markOf(target),
+	}, req.Signer)
+	if err != nil {
+		return nil, err
+	}
+	res := account(x.Entries())
+	res.Already = already
+	res.Block, err = l.Seal(ctx, w, branch.Draft{Branch: req.Branch, Parent: &target, Orders: []object.Hash{order}, Now: req.Now, Run: x}, req.Signer)
+	res.Entries = x.Entries()
+	return res, err
+}
+
+// openRuns returns the part of a run that an order of the given kind may decide: for a
+// pick what has no verdict yet, for a replay or drop what is excluded.
+func openRuns(kind object.OrderKind, run object.Run, have []object.Run) []object.Run {
+	if kind == object.OrderPick {
+		return branch.SubtractRuns([]object.Run{run}, have)
+	}
+	var open []object.Run
+	for _, h := range have {
+		if h.Verdict == object.VerdictExcluded {
+			open = append(open, branch.IntersectRuns([]object.Run{run}, h)...)
+		}
+	}
+	return open
+}

@@ -1,0 +1,291 @@
+package repo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/go-git/go-billy/v5"
+
+	"aergo/branch"
+	"aergo/consensus/directory"
+	"aergo/contract/table"
+	"aergo/dtt"
+	"aergo/repo/key"
+	"aergo/repo/lock"
+	"aergo/repo/object"
+	"aergo/repo/oplog"
+	"aergo/repo/ref"
+	"aergo/repo/state"
+	"aergo/repo/store"
+)
+
+// DefaultBranch is the branch that a new repository begins with.
+const DefaultBranch ref.Name = "master"
+
+const (
+	packsFolder = "packs"
+	refsFolder  = "refs"
+	poolsFolder = "pools"
+	nodeCache   = 64 << 20
+)
+
+// Options are what a repository gets from outside.
+type Options struct {
+	// Keys holds the identities that can sign.
+	Keys *key.Keyring
+	// Identity is the name of the one that signs unless a request says otherwise.
+	Identity string
+	// Clock tells the time; nil is the system's.
+	Clock func() time.Time
+	// Random is where nonces come from; nil is the system's.
+	Random io.Reader
+	// Workers is how many processors to use; 0 is all.
+	Workers int
+	// Lock makes changes by several processes wait for each other; nil is a lock within
+	// this one.
+	Lock lock.Lock
+	// Waiting is called once when another process holds the lock, with who does.
+	Waiting func(holder string)
+	// Progress is called now and then during long work; nil is nobody.
+	Progress func(Progress)
+	// Who and Args describe the command in the operation log.
+	Who  string
+	Args []string
+}
+
+// Progress is how far long work has come.
+type Progress struct {
+	Phase string // "reading", "importing", "verifying", "fetching"
+	Done  uint64
+	Total uint64 // 0 if not known
+}
+
+// Repo is an open repository. It is safe for concurrent use; changes wait for each other.
+type Repo struct {
+	fs      billy.Filesystem
+	opts    Options
+	config  config
+	refs    *ref.Store
+	log     *oplog.Log
+	workers *dtt.Pool
+
+	opening sync.Mutex
+	disk    store.Store
+	led     *branch.Ledger
+	cache   *state.Cache
+}
+
+// Open opens the repository whose folder is fs. Nothing is read but its configuration.
+func Open(fs billy.Filesystem, opts Options) (*Repo, error) {
+	c, err := readConfig(fs)
+	if err != nil {
+		return nil, err
+	}
+	return open(fs, opts, c)
+}
+
+func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Random == nil {
+		opts.Random = rand.Reader
+	}
+	if opts.Workers == 0 {
+		opts.Workers = runtime.GOMAXPROCS(0)
+	}
+	if opts.Lock == nil {
+		opts.Lock = lock.NewMemory(opts.Who)
+	}
+	if opts.Progress == nil {
+		opts.Progress = func(Progress) {}
+	}
+	refsFS, err := fs.Chroot(refsFolder)
+	if err != nil {
+		return nil, err
+	}
+	return &Repo{
+		fs: fs, opts: opts, config: c, refs: ref.NewStore(refsFS), log: oplog.New(fs, "oplog"),
+		workers: dtt.NewPool(opts.Workers),
+	}, nil
+}
+
+// Close releases the repository.
+func (r *Repo) Close() error {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	r.workers.Close()
+	if r.disk == nil {
+		return nil
+	}
+	err := r.disk.Close()
+	r.disk, r.led = nil, nil
+	return err
+}
+
+// Init makes a new repository in fs: a Directory owned by the identity, and the branch
+// master with an empty root block.
+func Init(ctx context.Context, fs billy.Filesystem, opts Options) (*Repo, error) {
+	return create(ctx, fs, opts, func(r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
+		nonce, err := r.nonce()
+		if err != nil {
+			return branch.Block{}, err
+		}
+		return branch.PutGenesis(w, owner, nonce, r.now(), nil)
+	}, func(ctx context.Context, r *Repo, w store.Writer, l *branch.Ledger, owner branch.Signer) error {
+		nonce := uint64(r.now())
+		// A root block is not known before its branch's id, nor the id before the block:
+		// the id of a branch that begins with a block of its own covers the zero hash.
+		id := object.BranchID(l.Directory.ID, object.Hash{}, string(DefaultBranch), nonce)
+		root, err := l.PutRoot(ctx, w, id, r.now(), owner)
+		if err != nil {
+			return err
+		}
+		if err := w.Commit(ctx); err != nil {
+			return err
+		}
+		b := ref.Branch{Name: DefaultBranch, ID: id, Root: root.ID, Head: root.ID, Nonce: nonce}
+		if err := r.refs.SetBranch(ctx, ref.Branch{}, b); err != nil {
+			return err
+		}
+		return r.refs.SetHead(ctx, ref.Head{}, ref.Head{Branch: DefaultBranch})
+	})
+}
+
+// create makes a repository's folder. The configuration is written last: until then there
+// is no repository.
+func create(ctx context.Context, fs billy.Filesystem, opts Options,
+	genesis func(*Repo, store.Writer, branch.Signer) (branch.Block, error),
+	fill func(context.Context, *Repo, store.Writer, *branch.Ledger, branch.Signer) error,
+) (*Repo, error) {
+	if _, err := readConfig(fs); !errors.Is(err, ErrNoRepository) {
+		if err == nil {
+			err = ErrExists
+		}
+		return nil, err
+	}
+	r, err := open(fs, opts, config{Version: FormatVersion, Owner: opts.Identity})
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := r.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	owner, err := r.signer(ctx, opts.Identity)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := r.objects()
+	if err != nil {
+		return nil, err
+	}
+	w, err := disk.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Rollback()
+	block, err := genesis(r, w, owner)
+	if err != nil {
+		return nil, err
+	}
+	r.config.Directory = block.ID
+	dir, err := directory.Load(ctx, w, block.ID)
+	if err != nil {
+		return nil, err
+	}
+	l := r.ledgerOver(disk, dir)
+	if err := fill(ctx, r, w, l, owner); err != nil {
+		return nil, err
+	}
+	if err := writeConfig(fs, r.config); err != nil {
+		return nil, err
+	}
+	r.led = l
+	return r, nil
+}
+
+func (r *Repo) nonce() (n [directory.NonceSize]byte, err error) {
+	_, err = io.ReadFull(r.opts.Random, n[:])
+	return n, err
+}
+
+func (r *Repo) now() uint64 { return uint64(r.opts.Clock().UnixMilli()) }
+
+// acquire takes the repository's lock.
+func (r *Repo) acquire(ctx context.Context) (func(), error) {
+	return r.opts.Lock.Acquire(ctx, r.opts.Waiting)
+}
+
+// objects opens the store when it is first needed: many commands never do.
+func (r *Repo) objects() (store.Store, error) {
+	if r.disk != nil {
+		return r.disk, nil
+	}
+	packs, err := r.fs.Chroot(packsFolder)
+	if err != nil {
+		return nil, err
+	}
+	disk, err := store.Open(packs, store.Options{})
+	if err != nil {
+		return nil, err
+	}
+	r.disk = disk
+	return disk, nil
+}
+
+// ledger opens the objects and the Directory.
+func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if r.led != nil {
+		return r.led, nil
+	}
+	disk, err := r.objects()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := directory.Load(ctx, disk, r.config.Directory)
+	if err != nil {
+		return nil, err
+	}
+	r.led = r.ledgerOver(disk, dir)
+	return r.led, nil
+}
+
+func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
+	return &branch.Ledger{
+		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Keys: key.NewCache(1 << 12),
+	}
+}
+
+// signer loads an identity's key.
+func (r *Repo) signer(ctx context.Context, name string) (branch.Signer, error) {
+	priv, err := r.opts.Keys.Load(ctx, name)
+	if err != nil {
+		return branch.Signer{}, err
+	}
+	return branch.Signer{Identity: object.Identity{Key: priv.Public(), Name: name}, Private: priv}, nil
+}
+
+// owner loads the key of the Directory's owner, which seals blocks here.
+func (r *Repo) owner(ctx context.Context, l *branch.Ledger) (branch.Signer, error) {
+	s, err := r.signer(ctx, r.config.Owner)
+	if err != nil {
+		return branch.Signer{}, fmt.Errorf("owner's key: %w", err)
+	}
+	if s.Identity.Key != l.Directory.Owner.Key {
+		return branch.Signer{}, fmt.Errorf("key %q: %w: the repository belongs to %x", r.config.Owner, ErrNotPermitted, l.Directory.Owner.Key[:4])
+	}
+	return s, nil
+}
+
+// ErrNotPermitted says that the identity may not do what was asked.
+var ErrNotPermitted = errors.New("not permitted")
