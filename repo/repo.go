@@ -54,6 +54,9 @@ type Options struct {
 	Waiting func(holder string)
 	// Progress is called now and then during long work; nil is nobody.
 	Progress func(Progress)
+	// OpenPath opens another repository on this machine, by the path of its folder or of
+	// the folder that it serves; nil is nobody who can. The caller closes it.
+	OpenPath func(ctx context.Context, path string) (*Repo, error)
 	// Who and Args describe the command in the operation log.
 	Who  string
 	Args []string

@@ -173,9 +173,10 @@ func (a *Author) try(op *Op, i int) error {
 }
 
 // DiffRows returns the operation that makes the row new of the row old, as an author who
-// sees old states it, and false if they are equal. It is an insert if old is nil, a del if
-// new is nil, and otherwise a put of the fields that differ. The operation's memory is its
-// own but for tuple and the values of new.
+// sees old states it, and false if they are equal. It is a del if new is nil, and otherwise
+// a put of the fields that differ, which of a new row are all: so two authors who add the
+// same row with other fields do not conflict. The operation's memory is its own but for
+// tuple and the values of new.
 func DiffRows(table string, tuple, old, new []byte) (Op, bool) {
 	op := Op{Code: Put, Table: table, Tuple: tuple, SawRow: true}
 	op.Key = key.RowFromEncoded(table, tuple)
@@ -183,7 +184,7 @@ func DiffRows(table string, tuple, old, new []byte) (Op, bool) {
 	case old == nil && new == nil, old != nil && bytes.Equal(old, new):
 		return Op{}, false
 	case old == nil:
-		op.Code, op.SawRow = Insert, false
+		op.SawRow = false
 		for name, v := range Fields(new) {
 			op.Fields = append(op.Fields, Arg{Name: string(name), Value: v})
 		}

@@ -33,11 +33,10 @@ type differ struct {
 }
 
 // side is a walk over one tree whose head, an item of the top node, is a row or a subtree
-// that has not been opened. Everything up to passed has been dealt with.
+// that has not been opened.
 type side struct {
-	tree   Tree
-	path   []frame
-	passed frame // n is nil at first
+	tree Tree
+	path []frame
 }
 
 func (s *side) done() bool   { return len(s.path) == 0 }
@@ -55,7 +54,6 @@ func (s *side) settle() {
 
 // pass goes past the head.
 func (s *side) pass() {
-	s.passed = *s.head()
 	s.head().i++
 	s.settle()
 }
@@ -69,12 +67,6 @@ func (s *side) open(ctx context.Context) error {
 	}
 	s.path = append(s.path, frame{n: c})
 	return nil
-}
-
-// isBefore says whether all of the head of s lies in what o has passed.
-func (s *side) isBefore(o *side) bool {
-	h := s.head()
-	return o.passed.n != nil && compareKeys(h.n, h.i, o.passed.n, o.passed.i) <= 0
 }
 
 func (d *differ) run() error {
@@ -123,11 +115,6 @@ func (d *differ) step(a, b *side) error {
 		return nil
 	case x.n.level == 0 && y.n.level == 0:
 		return d.rows(a, b)
-	// What lies before all that is left of the other side is set against nothing.
-	case a.isBefore(b):
-		return d.alone(0)
-	case b.isBefore(a):
-		return d.alone(1)
 	case x.n.level > y.n.level:
 		return a.open(d.ctx)
 	case x.n.level < y.n.level:

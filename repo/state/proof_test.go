@@ -15,7 +15,7 @@ func TestProofsProve(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			r := newRand(t)
 			tree, _, m, keys := randomTree(t, s, 800)
-			for range 60 {
+			for range 30 {
 				var some [][]byte
 				for range 1 + r.IntN(4) {
 					some = append(some, keys[r.IntN(len(keys))])

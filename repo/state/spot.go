@@ -1,10 +1,6 @@
 package state
 
-import (
-	"context"
-
-	"aergo/repo/object"
-)
+import "context"
 
 // spot is a node and the way to it from the root. Spots are immutable and share their
 // ways, so that any of them leads to its neighbours.
@@ -12,13 +8,6 @@ type spot struct {
 	n   *node
 	up  *spot // nil at the root
 	idx int   // in up
-}
-
-func (s *spot) hash() object.Hash {
-	if s.up == nil {
-		return object.Hash{}
-	}
-	return s.up.n.hash(s.idx)
 }
 
 func (t Tree) down(ctx context.Context, s *spot, i int) (*spot, error) {

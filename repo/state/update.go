@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 
 	"aergo/repo/object"
 )
@@ -49,11 +48,6 @@ func checkEdits(edits []Edit) error {
 	return nil
 }
 
-// searchEdits returns the index of the first edit whose key is past, or len.
-func searchEdits(edits []Edit, past func(key []byte) bool) int {
-	return sort.Search(len(edits), func(i int) bool { return past(edits[i].Key) })
-}
-
 // Update returns the tree with the edits, whose keys ascend, made. New nodes go to w, from
 // several goroutines if workers is above one; they need not be readable before Update
 // returns, but the new tree reads through the reader of t, which must find them then. The
@@ -66,11 +60,17 @@ func (t Tree) Update(ctx context.Context, w NodeWriter, edits []Edit, workers in
 	if err := checkEdits(edits); err != nil {
 		return Tree{}, err
 	}
+	u := updater{tree: t, w: w, workers: max(1, workers), windowEdits: windowEdits, chunkEdits: chunkEdits}
+	return u.update(ctx, edits)
+}
+
+// update is Update for edits that have been checked.
+func (u *updater) update(ctx context.Context, edits []Edit) (Tree, error) {
+	t := u.tree
 	root, err := t.rootNode(ctx)
 	if err != nil {
 		return Tree{}, err
 	}
-	u := updater{tree: t, w: w, workers: max(1, workers)}
 	top := &spot{n: root}
 	child := item{key: root.lastKey(), val: t.root[:], rows: root.rows}
 	for level := 0; len(edits) > 0; level++ {
@@ -120,18 +120,20 @@ func (u *updater) finish(last []Edit) (Tree, error) {
 	return New(u.tree.reader, h), err
 }
 
-// windowEdits is how many edits are planned before the nodes are written: it bounds the
-// memory that an update of any size takes. It does not depend on the workers, so that the
-// nodes written do not either.
-const windowEdits = 16384
-
-// chunkEdits is how many edits one worker plans at a time.
-const chunkEdits = 512
+const (
+	windowEdits = 16384
+	chunkEdits  = 512
+)
 
 type updater struct {
 	tree    Tree
 	w       NodeWriter
 	workers int
+
+	// windowEdits is how many edits are planned before the nodes are written: it bounds the
+	// memory that an update of any size takes. It does not depend on the workers, so that
+	// the nodes written do not either. chunkEdits is how many one worker plans at a time.
+	windowEdits, chunkEdits int
 }
 
 // outcome is what became of a region: the edits of the level above. It does not keep the
@@ -149,7 +151,7 @@ func (u *updater) pass(ctx context.Context, p *planner) (above []Edit, done bool
 	var outcomes []outcome
 	var held *region // the last one, which the next window may still join
 	for lo := 0; lo < len(p.edits); {
-		hi := min(lo+windowEdits, len(p.edits))
+		hi := min(lo+u.windowEdits, len(p.edits))
 		regions, err := u.planWindow(ctx, p, lo, hi)
 		if err != nil {
 			return nil, false, err
@@ -173,11 +175,6 @@ func (u *updater) pass(ctx context.Context, p *planner) (above []Edit, done bool
 			return nil, false, err
 		}
 	}
-	if held != nil {
-		if outcomes, err = u.write(ctx, p, outcomes, []*region{held}); err != nil {
-			return nil, false, err
-		}
-	}
 	for _, o := range outcomes {
 		above = append(above, o.above...)
 	}
@@ -198,10 +195,10 @@ func (r *region) isLevel() bool {
 }
 
 func (u *updater) planWindow(ctx context.Context, p *planner, lo, hi int) ([]*region, error) {
-	chunks := make([][]*region, (hi-lo+chunkEdits-1)/chunkEdits)
+	chunks := make([][]*region, (hi-lo+u.chunkEdits-1)/u.chunkEdits)
 	err := parallel(ctx, u.workers, len(chunks), func(_, i int) (err error) {
-		from := lo + i*chunkEdits
-		chunks[i], err = p.plan(ctx, from, min(from+chunkEdits, hi))
+		from := lo + i*u.chunkEdits
+		chunks[i], err = p.plan(ctx, from, min(from+u.chunkEdits, hi))
 		return err
 	})
 	if err != nil {

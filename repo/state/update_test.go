@@ -14,7 +14,7 @@ func TestUpdateIsTheReferenceForRandomEdits(t *testing.T) {
 			r := newRand(t)
 			tree, store := emptyTree(t)
 			m := model{}
-			for round := range 60 {
+			for round := range 40 {
 				size := []int{1, 1, 2, 10, 100, 1000}[r.IntN(6)]
 				deletes := []float64{0, 0, 0.3, 0.5, 1}[r.IntN(5)]
 				edits := s.randomEdits(r, m, size, deletes)
@@ -114,6 +114,30 @@ func TestManyWorkersAndWindows(t *testing.T) {
 		if got.Root() != want {
 			t.Fatalf("%d workers: root %v, want %v", workers, got.Root(), want)
 		}
+	}
+}
+
+// TestSmallWindows makes windows and chunks so small that regions meet at their borders
+// all the time, and have to be made again.
+func TestSmallWindows(t *testing.T) {
+	for _, s := range shapes() {
+		t.Run(s.name, func(t *testing.T) {
+			r := newRand(t)
+			tree, store := emptyTree(t)
+			m := model{}
+			for round := range 40 {
+				edits := s.randomEdits(r, m, []int{3, 30, 300}[r.IntN(3)], []float64{0, 0.3, 1}[r.IntN(3)])
+				u := updater{tree: tree, w: store, workers: 1 + round%3, windowEdits: 1 + r.IntN(20), chunkEdits: 1 + r.IntN(5)}
+				var err error
+				if tree, err = u.update(t.Context(), edits); err != nil {
+					t.Fatal(err)
+				}
+				m.apply(edits)
+				if want, _ := reference(m.puts()); tree.Root() != want {
+					t.Fatal("root is not the reference's")
+				}
+			}
+		})
 	}
 }
 

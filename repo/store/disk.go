@@ -129,6 +129,11 @@ func (d *Disk) listPacks() ([]*pack, error) {
 		p := &pack{number: n, name: name}
 		_, hasIndex := sizes[indexName(n)]
 		if err := p.load(&d.dir, sizes[name], hasIndex, i == len(numbers)-1); err != nil {
+			for _, p := range packs {
+				if !slices.Contains(d.packs, p) {
+					err = errors.Join(err, p.close())
+				}
+			}
 			return nil, err
 		}
 		packs = append(packs, p)

@@ -147,3 +147,10 @@ func problems(t testing.TB, d *Disk) ([]*CorruptError, Stats) {
 	check(t, err)
 	return found, stats
 }
+
+// newRand returns a generator with a printed seed.
+func newRand(t testing.TB) *rand.Rand {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"testing"
@@ -413,11 +412,4 @@ func ExampleStore() {
 	got, err := s.Get(ctx, object.Sum(data))
 	fmt.Println(string(got), err)
 	// Output: a tag record <nil>
-}
-
-// newRand returns a generator with a printed seed.
-func newRand(t testing.TB) *rand.Rand {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 0))
 }

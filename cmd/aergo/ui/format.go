@@ -72,9 +72,9 @@ func Bytes(sizeBytes int64) string {
 	if sizeBytes > -1000 && sizeBytes < 1000 {
 		return fmt.Sprintf("%d B", sizeBytes)
 	}
-	value, unit := float64(sizeBytes), 0
+	value, unit := float64(sizeBytes)/1000, 0
 	// 999.95 and above would be printed as 1000.0.
-	for value = value / 1000; (value >= 999.95 || value <= -999.95) && unit < 5; value /= 1000 {
+	for ; value >= 999.95 || value <= -999.95; value /= 1000 {
 		unit++
 	}
 	return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[unit])

@@ -41,7 +41,10 @@ func (s *Streams) Page(ctx context.Context) (stop func() error) {
 	}
 	terminal := s.Out
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
-	cmd.Stdout, cmd.Stderr = pagerOutput(terminal), s.Err
+	cmd.Stdout, cmd.Stderr = terminal, s.Err
+	if s.stdout != nil {
+		cmd.Stdout = s.stdout
+	}
 	cmd.Env = os.Environ()
 	if os.Getenv("LESS") == "" {
 		// Leave at once if it fits one screen, show colours, keep what was shown.
@@ -68,15 +71,6 @@ func (s *Streams) Page(ctx context.Context) (stop func() error) {
 		}
 		return err
 	}
-}
-
-// pagerOutput is where the pager writes: the terminal itself if this is the process's
-// own, as a pager must see a terminal.
-func pagerOutput(out io.Writer) io.Writer {
-	if _, ok := out.(*bufio.Writer); ok {
-		return os.Stdout
-	}
-	return out
 }
 
 // pagerPipe is the way to the pager.

@@ -45,6 +45,8 @@ type Streams struct {
 
 	// Now is the clock of Progress; nil means time.Now.
 	Now func() time.Time
+
+	stdout *os.File // what Out buffers, if it came from System: a pager needs the terminal itself
 }
 
 const outBufferBytes = 64 << 10
@@ -53,7 +55,7 @@ const outBufferBytes = 64 << 10
 // the environment, NO_COLOR, TERM, AERGO_PAGER and PAGER count. The caller must Flush
 // before the process ends.
 func System(getenv func(string) string) *Streams {
-	s := &Streams{In: os.Stdin, Out: bufio.NewWriterSize(os.Stdout, outBufferBytes), Err: os.Stderr}
+	s := &Streams{In: os.Stdin, Out: bufio.NewWriterSize(os.Stdout, outBufferBytes), Err: os.Stderr, stdout: os.Stdout}
 	s.IsTerminal = term.IsTerminal(os.Stdout.Fd())
 	s.ErrIsTerminal = term.IsTerminal(os.Stderr.Fd())
 	for _, f := range []*os.File{os.Stdout, os.Stderr} {
@@ -102,10 +104,10 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// Note writes a line for people to Err, unless Quiet.
+// Note writes a line for people to Err, unless Quiet; further lines are indented.
 func (s *Streams) Note(format string, args ...any) {
 	if !s.Quiet {
-		s.errLine(Clean(fmt.Sprintf(format, args...)))
+		s.errLine(paragraph(fmt.Sprintf(format, args...)))
 	}
 }
 

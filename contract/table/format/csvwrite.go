@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aergo/contract/table"
@@ -141,7 +142,11 @@ func (c *csvWriter) fill(tuple, row []byte) error {
 		cell := &c.cells[c.byName[at]]
 		if cell.state = cellNull; value.KindOf(enc) != value.KindNull {
 			from := len(c.text)
-			c.text = value.AppendPlain(c.text, enc)
+			if n, ok := value.AsUint(enc); ok {
+				c.text = strconv.AppendUint(c.text, n, 10)
+			} else {
+				c.text = value.AppendPlain(c.text, enc)
+			}
 			*cell = outCell{cellText, span{from, len(c.text)}}
 		}
 	}

@@ -1,7 +1,6 @@
 package format
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -48,6 +47,8 @@ type jsonReader struct {
 	keyKinds []kindSet
 	guesses  []table.ColumnGuess // of the texts in K
 	columns  map[string]*kindSet // of the fields
+	reader   fieldReader
+	members  []member
 	tuple    []byte
 	body     []byte
 	comps    []key.Component
@@ -67,14 +68,11 @@ func newJSONReader(opt Options) *jsonReader {
 
 // row keeps the row that text, which begins at the place, stands for.
 func (j *jsonReader) row(text []byte, at place) error {
-	if err := checkJSON(text, at); err != nil {
+	var err error
+	if j.members, err = checkObject(j.members[:0], text, at); err != nil {
 		return err
 	}
-	members, err := membersOf(text)
-	if err != nil {
-		return inText(text, at, err)
-	}
-	k, fields, isExported := exportedForm(members, text)
+	k, fields, isExported := exportedForm(j.members, text)
 	if !j.decided {
 		j.decided, j.exported = true, isExported && !j.opt.Plain
 	}
@@ -100,20 +98,11 @@ func exportedForm(members []member, text []byte) (k, fields span, ok bool) {
 		return k, fields, false
 	}
 	a, b := members[0], members[1]
-	if a.name == "fields" {
+	if string(a.name) == "fields" {
 		a, b = b, a
 	}
-	ok = a.name == "key" && b.name == "fields" && text[b.value.from] == '{'
+	ok = string(a.name) == "key" && string(b.name) == "fields" && text[b.value.from] == '{'
 	return a.value, b.value, ok
-}
-
-// inText reports an error of a text that begins at the place.
-func inText(text []byte, at place, err error) error {
-	var fault *jsonFault
-	if errors.As(err, &fault) {
-		return at.at(text, fault.offset).fault("", fault.err)
-	}
-	return at.fault("", err)
 }
 
 // fieldsOf reads the fields of the object in text.
@@ -129,7 +118,7 @@ func fieldsOf(text []byte, at place, object span) ([]value.Field, error) {
 // plainRow reads a row whose key is among its fields, and returns the others.
 func (j *jsonReader) plainRow(text []byte, at place) ([]value.Field, error) {
 	whole := span{0, len(text)}
-	fields, err := fieldsOf(text, at, whole)
+	fields, err := j.reader.read(text, at, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +140,7 @@ func (j *jsonReader) plainRow(text []byte, at place) ([]value.Field, error) {
 
 // exportedRow reads a row of the form {"key":K,"fields":{...}}.
 func (j *jsonReader) exportedRow(text []byte, at place, k, object span) ([]value.Field, error) {
-	enc, err := value.ParseJSON(k.of(text))
+	enc, err := j.reader.value(k.of(text))
 	if err == nil {
 		j.comps, err = keyFromK(j.keyTypes, enc)
 	}
@@ -163,7 +152,7 @@ func (j *jsonReader) exportedRow(text []byte, at place, k, object span) ([]value
 			j.guesses[i].Observe([]byte(s))
 		}
 	}
-	fields, err := fieldsOf(text, at, object)
+	fields, err := j.reader.read(text, at, object)
 	if err != nil {
 		return nil, err
 	}

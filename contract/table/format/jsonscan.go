@@ -33,23 +33,65 @@ func (s *jsonScanner) fail(format string, args ...any) error {
 
 // checkJSON says whether text, which begins at p, is one JSON value.
 func checkJSON(text []byte, p place) error {
-	s := jsonScanner{in: text}
-	if !utf8.Valid(text) {
-		for r, size := rune(0), 0; s.pos < len(text); s.pos += size {
-			if r, size = utf8.DecodeRune(text[s.pos:]); r == utf8.RuneError && size == 1 {
-				break
-			}
-		}
-		return p.at(text, s.pos).fault("", because(ErrSyntax, "not valid UTF-8"))
+	if err := checkUTF8(text, p); err != nil {
+		return err
 	}
+	s := jsonScanner{in: text}
 	err := s.value(0)
 	if err == nil {
-		if s.peek(); s.pos < len(text) {
-			err = s.fail("%s after the value", s.found())
+		err = s.end()
+	}
+	return inText(text, p, err)
+}
+
+// checkObject is checkJSON for an object, and appends its members to dst.
+func checkObject(dst []member, text []byte, p place) ([]member, error) {
+	if err := checkUTF8(text, p); err != nil {
+		return dst, err
+	}
+	s := jsonScanner{in: text}
+	if s.peek() != '{' {
+		if err := checkJSON(text, p); err != nil {
+			return dst, err
+		}
+		return dst, inText(text, p, s.fail("%s, want an object", s.found()))
+	}
+	dst, err := s.members(dst)
+	if err == nil {
+		err = s.end()
+	}
+	return dst, inText(text, p, err)
+}
+
+func checkUTF8(text []byte, p place) error {
+	if utf8.Valid(text) {
+		return nil
+	}
+	pos := 0
+	for r, size := rune(0), 0; pos < len(text); pos += size {
+		if r, size = utf8.DecodeRune(text[pos:]); r == utf8.RuneError && size == 1 {
+			break
 		}
 	}
-	if err != nil {
-		return inText(text, p, err)
+	return p.at(text, pos).fault("", because(ErrSyntax, "not valid UTF-8"))
+}
+
+// inText puts an error to its place in a text that begins at the place.
+func inText(text []byte, at place, err error) error {
+	var fault *jsonFault
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &fault):
+		return at.at(text, fault.offset).fault("", fault.err)
+	}
+	return at.fault("", err)
+}
+
+// end fails unless nothing but white space follows.
+func (s *jsonScanner) end() error {
+	if s.peek(); s.pos < len(s.in) {
+		return s.fail("%s after the value", s.found())
 	}
 	return nil
 }
@@ -259,44 +301,48 @@ func (s *jsonScanner) object(depth int, visit func(name, value span)) error {
 
 // member is one member of an object.
 type member struct {
-	name  string
-	named span // the name, in quotes
+	name  []byte // a slice of the text, unless it has escapes
+	named span   // the name, in quotes
 	value span
 }
 
+// members skips the object that begins here and appends its members to dst. It fails with a
+// *jsonFault, also where a name is no text.
+func (s *jsonScanner) members(dst []member) ([]member, error) {
+	var bad error
+	err := s.object(0, func(name, val span) {
+		content, err := unquote(name.of(s.in))
+		if err != nil && bad == nil {
+			bad = &jsonFault{name.from, err}
+		}
+		dst = append(dst, member{content, name, val})
+	})
+	if err == nil {
+		err = bad
+	}
+	return dst, err
+}
+
 // membersOf returns the members of the object that text is, which checkJSON has accepted.
-// It fails if text is no object, and with a *jsonFault if a name is no text.
 func membersOf(text []byte) ([]member, error) {
 	s := jsonScanner{in: text}
 	if s.peek() != '{' {
 		return nil, s.fail("%s, want an object", s.found())
 	}
-	var members []member
-	var bad error
-	err := s.object(0, func(name, val span) {
-		content, err := unquote(name.of(text))
-		if err != nil && bad == nil {
-			bad = &jsonFault{name.from, err}
-		}
-		members = append(members, member{content, name, val})
-	})
-	if err == nil {
-		err = bad
-	}
-	return members, err
+	return s.members(nil)
 }
 
 // unquote returns what a JSON string stands for.
-func unquote(quoted []byte) (string, error) {
+func unquote(quoted []byte) ([]byte, error) {
 	if inner := quoted[1 : len(quoted)-1]; bytes.IndexByte(inner, '\\') < 0 {
-		return string(inner), nil
+		return inner, nil
 	}
 	enc, err := value.ParseJSON(quoted)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	content, _ := value.AsText(enc)
-	return string(content), nil
+	return content, nil
 }
 
 // blame tells what is wrong with text, an object that package value refuses as a row's
@@ -309,10 +355,10 @@ func blame(text []byte, given error) *jsonFault {
 	}
 	seen := map[string]bool{}
 	for _, m := range members {
-		if seen[m.name] {
+		if seen[string(m.name)] {
 			return &jsonFault{m.named.from, because(ErrSyntax, "member %q stands twice", m.name)}
 		}
-		seen[m.name] = true
+		seen[string(m.name)] = true
 		alone := append(append([]byte{'{'}, text[m.named.from:m.value.to]...), '}')
 		_, why := value.ParseJSONObject(alone)
 		if why == nil {
@@ -338,7 +384,7 @@ func firstMember(object []byte) string {
 	if err != nil || len(members) == 0 {
 		return ""
 	}
-	return members[0].name
+	return string(members[0].name)
 }
 
 // locate returns the offset of a field's value in text, the object of a row, or that of the
@@ -351,7 +397,7 @@ func locate(text []byte, field string) int {
 			return offset
 		}
 		for _, m := range members {
-			if m.name == step {
+			if string(m.name) == step {
 				offset += m.value.from
 				break
 			}

@@ -1,7 +1,7 @@
 package format
 
 import (
-	"fmt"
+	"bytes"
 	"io"
 	"slices"
 	"strings"
@@ -35,12 +35,14 @@ func ReadOps(r io.Reader, keyTypes KeyTypes, fn func(line int, specs []table.Spe
 	if err != nil {
 		return err
 	}
+	p := opParser{keyTypes: keyTypes}
 	for {
 		text, at, err := s.next()
 		if text == nil || err != nil {
 			return err
 		}
-		specs, err := parseOps(text, at, keyTypes)
+		p.text, p.at = text, at
+		specs, err := p.line()
 		if err != nil {
 			return err
 		}
@@ -50,32 +52,32 @@ func ReadOps(r io.Reader, keyTypes KeyTypes, fn func(line int, specs []table.Spe
 	}
 }
 
-// parseOps reads one line.
-func parseOps(text []byte, at place, keyTypes KeyTypes) ([]table.Spec, error) {
-	if err := checkJSON(text, at); err != nil {
-		return nil, err
-	}
-	p := opParser{text: text, at: at, keyTypes: keyTypes}
-	whole := span{0, len(text)}
-	members, err := p.members(whole)
-	if err != nil {
-		return nil, err
-	}
-	if len(members) == 0 || members[0].name != "tx" {
-		spec, err := p.operation(whole, members)
-		return []table.Spec{spec}, err
-	}
-	if len(members) > 1 {
-		return nil, p.fault(members[1].named, "", because(ErrSyntax, "member %q stands beside tx", members[1].name))
-	}
-	return p.transaction(members[0].value)
+// opParser reads the operations in one line.
+type opParser struct {
+	keyTypes KeyTypes
+	text     []byte
+	at       place // of the text
+	reader   fieldReader
+	list     []member
 }
 
-// opParser reads the operations in a text that checkJSON has accepted.
-type opParser struct {
-	text     []byte
-	at       place
-	keyTypes KeyTypes
+// line reads the transaction that the text is.
+func (p *opParser) line() ([]table.Spec, error) {
+	var err error
+	if p.list, err = checkObject(p.list[:0], p.text, p.at); err != nil {
+		return nil, err
+	}
+	if err := p.checkMembers(p.list); err != nil {
+		return nil, err
+	}
+	if len(p.list) == 0 || string(p.list[0].name) != "tx" {
+		spec, err := p.operation(span{0, len(p.text)}, p.list)
+		return []table.Spec{spec}, err
+	}
+	if len(p.list) > 1 {
+		return nil, p.fault(p.list[1].named, "", because(ErrSyntax, "member %q stands beside tx", p.list[1].name))
+	}
+	return p.transaction(p.list[0].value)
 }
 
 // fault reports what is wrong with a part of the text.
@@ -94,16 +96,22 @@ func (p *opParser) members(object span) ([]member, error) {
 		m := &members[i]
 		m.named = span{m.named.from + object.from, m.named.to + object.from}
 		m.value = span{m.value.from + object.from, m.value.to + object.from}
+	}
+	return members, p.checkMembers(members)
+}
+
+func (p *opParser) checkMembers(members []member) error {
+	for i, m := range members {
 		for _, before := range members[:i] {
-			if before.name == m.name {
-				return nil, p.fault(m.named, "", because(ErrSyntax, "member %q stands twice", m.name))
+			if bytes.Equal(before.name, m.name) {
+				return p.fault(m.named, "", because(ErrSyntax, "member %q stands twice", m.name))
 			}
 		}
 		if i == maxOpMembers {
-			return nil, p.fault(m.named, "", because(ErrSyntax, "unknown member %q", m.name))
+			return p.fault(m.named, "", because(ErrSyntax, "unknown member %q", m.name))
 		}
 	}
-	return members, nil
+	return nil
 }
 
 // maxOpMembers is how many members an operation has at most.
@@ -157,20 +165,21 @@ func (p *opParser) elements(array span) ([]span, bool) {
 // operation reads one operation.
 func (p *opParser) operation(whole span, members []member) (table.Spec, error) {
 	var spec table.Spec
+	var hasOp, hasTable, hasFields bool
 	var k span
-	given := map[string]bool{}
 	for _, m := range members {
-		given[m.name] = true
 		var err error
-		switch m.name {
+		switch string(m.name) {
 		case "op":
-			err = p.code(&spec, m)
+			hasOp, err = true, p.code(&spec, m)
 		case "table":
-			err = p.table(&spec, m)
+			hasTable, err = true, p.table(&spec, m)
 		case "key":
 			k = m.value
 		case "fields":
-			spec.Fields, err = fieldsOf(p.text, p.at, m.value)
+			hasFields = true
+			spec.Fields, err = p.reader.read(p.text, p.at, m.value)
+			p.reader.release()
 		case "unset":
 			spec.Unset, err = p.unset(m)
 		case "create":
@@ -186,15 +195,22 @@ func (p *opParser) operation(whole span, members []member) (table.Spec, error) {
 			return spec, err
 		}
 	}
-	for _, name := range []string{"op", "table", "key"} {
-		if !given[name] {
-			return spec, p.fault(whole, "", because(ErrSyntax, "operation has no member %q", name))
-		}
+	missing := ""
+	switch {
+	case !hasOp:
+		missing = "op"
+	case !hasTable:
+		missing = "table"
+	case k.to == 0:
+		missing = "key"
+	}
+	if missing != "" {
+		return spec, p.fault(whole, "", because(ErrSyntax, "operation has no member %q", missing))
 	}
 	if err := p.key(&spec, k); err != nil {
 		return spec, err
 	}
-	if err := checkSpec(&spec, given["fields"]); err != nil {
+	if err := checkSpec(&spec, hasFields); err != nil {
 		return spec, p.fault(whole, "", err)
 	}
 	return spec, nil
@@ -207,7 +223,7 @@ func (p *opParser) code(spec *table.Spec, m member) error {
 	}
 	spec.Code, err = table.ParseCode(name)
 	if err != nil || spec.Code == table.Define {
-		return p.fault(m.value, m.name, because(ErrSyntax, "no operation is called %.40q: want put, insert, replace, del, incr, append or remove", name))
+		return p.fault(m.value, string(m.name), because(ErrSyntax, "no operation is called %.40q: want put, insert, replace, del, incr, append or remove", name))
 	}
 	return nil
 }
@@ -218,7 +234,7 @@ func (p *opParser) table(spec *table.Spec, m member) error {
 		return err
 	}
 	if err := key.CheckTable(spec.Table); err != nil {
-		return p.fault(m.value, m.name, err)
+		return p.fault(m.value, string(m.name), err)
 	}
 	return nil
 }
@@ -226,13 +242,13 @@ func (p *opParser) table(spec *table.Spec, m member) error {
 // word reads a text.
 func (p *opParser) word(m member) (string, error) {
 	if p.text[m.value.from] != '"' {
-		return "", p.fault(m.value, m.name, because(ErrSyntax, "want a text"))
+		return "", p.fault(m.value, string(m.name), because(ErrSyntax, "want a text"))
 	}
 	s, err := unquote(m.value.of(p.text))
 	if err != nil {
-		return "", p.fault(m.value, m.name, err)
+		return "", p.fault(m.value, string(m.name), err)
 	}
-	return s, nil
+	return string(s), nil
 }
 
 func (p *opParser) flag(spec *table.Spec, m member, f table.Flags) error {
@@ -243,23 +259,23 @@ func (p *opParser) flag(spec *table.Spec, m member, f table.Flags) error {
 	case "false":
 		return nil
 	}
-	return p.fault(m.value, m.name, because(ErrSyntax, "want true or false"))
+	return p.fault(m.value, string(m.name), because(ErrSyntax, "want true or false"))
 }
 
 func (p *opParser) unset(m member) ([]string, error) {
 	parts, ok := p.elements(m.value)
 	if !ok {
-		return nil, p.fault(m.value, m.name, because(ErrSyntax, "want an array of field names"))
+		return nil, p.fault(m.value, string(m.name), because(ErrSyntax, "want an array of field names"))
 	}
 	if len(parts) > table.MaxFields {
-		return nil, p.fault(m.value, m.name, because(ErrLimit, "%d fields are above the limit of %d", len(parts), table.MaxFields))
+		return nil, p.fault(m.value, string(m.name), because(ErrLimit, "%d fields are above the limit of %d", len(parts), table.MaxFields))
 	}
 	names := make([]string, 0, len(parts))
 	for _, part := range parts {
 		name, err := p.word(member{name: m.name, value: part})
 		if err == nil {
 			if err = value.CheckName(name); err != nil {
-				err = p.fault(part, m.name, err)
+				err = p.fault(part, string(m.name), err)
 			}
 		}
 		if err != nil {
@@ -278,7 +294,7 @@ func (p *opParser) key(spec *table.Spec, k span) error {
 			return p.fault(k, "key", err)
 		}
 	}
-	enc, err := value.ParseJSON(k.of(p.text))
+	enc, err := p.reader.value(k.of(p.text))
 	if err == nil {
 		spec.Key, err = keyFromK(types, enc)
 	}
@@ -308,11 +324,21 @@ func checkSpec(s *table.Spec, hasFields bool) error {
 	case s.Flags&table.Exact != 0 && s.Flags&table.Force != 0:
 		return because(ErrSyntax, "exact and force do not go together")
 	}
-	names := slices.Clone(s.Unset)
 	for _, f := range s.Fields {
 		if s.Code == table.Incr && !value.IsNumber(f.Enc) {
-			return fmt.Errorf("incr: field %q: %w", f.Name, because(ErrType, "%s is not a number", short(string(value.AppendJSON(nil, f.Enc)))))
+			return because(ErrType, "incr: field %q: %s is not a number", f.Name, short(string(value.AppendJSON(nil, f.Enc))))
 		}
+	}
+	return checkUnset(s)
+}
+
+// checkUnset makes sure that no field is unset twice, or set as well.
+func checkUnset(s *table.Spec) error {
+	if len(s.Unset) == 0 {
+		return nil // names of Fields are distinct
+	}
+	names := slices.Clone(s.Unset)
+	for _, f := range s.Fields {
 		names = append(names, f.Name)
 	}
 	slices.SortFunc(names, strings.Compare)

@@ -264,3 +264,41 @@ func TestSmallNumbersAgreeWithValue(t *testing.T) {
 		}
 	}
 }
+
+func TestFieldReaderAgreesWithValue(t *testing.T) {
+	r := newRand(t)
+	var reader fieldReader
+	plain := 0
+	for range 20000 {
+		var fields []value.Field
+		for range r.IntN(4) {
+			fields = append(fields, value.Field{Name: randomName(r), Enc: randomElement(t, r, 2)})
+		}
+		slices.SortFunc(fields, func(a, b value.Field) int { return strings.Compare(a.Name, b.Name) })
+		fields = slices.CompactFunc(fields, func(a, b value.Field) bool { return a.Name == b.Name })
+		text := value.AppendJSONObject(nil, fields)
+		if r.IntN(2) == 0 {
+			text = bytes.ReplaceAll(text, []byte(","), []byte(" , "))
+		}
+		if r.IntN(5) == 0 && len(text) > 2 {
+			// A member twice, or members out of order.
+			inner := text[1 : len(text)-1]
+			text = fmt.Appendf(nil, `{"%c":1,%s}`, 'a'+rune(r.IntN(3)), inner)
+		}
+		whole := span{0, len(text)}
+		want, wantErr := value.ParseJSONObject(text)
+		got, err := reader.read(text, place{1, 1}, whole)
+		if (err == nil) != (wantErr == nil) {
+			t.Fatalf("%s: %v, want %v", text, err, wantErr)
+		}
+		if err == nil && !slices.EqualFunc(got, want, func(a, b value.Field) bool { return a.Name == b.Name && bytes.Equal(a.Enc, b.Enc) }) {
+			t.Fatalf("%s gives %v, want %v", text, got, want)
+		}
+		if reader.fields, reader.memory = nil, nil; reader.flat(text) {
+			plain++
+		}
+	}
+	if plain == 0 {
+		t.Error("no object was plain")
+	}
+}

@@ -159,23 +159,23 @@ func TestDamage(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "index")
-	for range 60 {
+	for range 12 {
 		x := open(t, path)
-		check(t, x.Use(bg, build(4000), squares(4000)))
+		check(t, x.Use(bg, build(1500), squares(1500)))
 		check(t, x.db.CompactRange(everything()))
 		check(t, x.Close())
 		damage(t, rng, path)
 		x = open(t, path)
-		check(t, x.Use(bg, build(4100), func(ctx context.Context, x *Index) error {
+		check(t, x.Use(bg, build(1600), func(ctx context.Context, x *Index) error {
 			// What was lost without a trace shows in the watermark only.
 			mark, err := x.Watermark()
 			if err != nil {
 				return err
 			}
-			if !bytes.Equal(mark, binary.BigEndian.AppendUint64(nil, 4100)) {
+			if !bytes.Equal(mark, binary.BigEndian.AppendUint64(nil, 1600)) {
 				t.Fatalf("watermark %x", mark)
 			}
-			return squares(4100)(ctx, x)
+			return squares(1600)(ctx, x)
 		}))
 		check(t, x.Reset())
 		check(t, x.Close())
