@@ -260,3 +260,28 @@ func IntersectRuns(runs []object.Run, within object.Run) []object.Run {
 	}
 	return out
 }
+
+// Excluded calls fn for every transaction whose verdict is excluded, in account order.
+func (a Account) Excluded(ctx context.Context, fn func(batch object.Hash, index uint64) error) error {
+	return a.Range(ctx, nil, nil, func(k, value []byte) error {
+		_, batch, _, err := splitAccountKey(k)
+		if err != nil {
+			return err
+		}
+		runs, err := decodeRuns(value)
+		if err != nil {
+			return err
+		}
+		for _, run := range runs {
+			if run.Verdict != object.VerdictExcluded {
+				continue
+			}
+			for i := uint64(0); i < run.Count; i++ {
+				if err := fn(batch, run.First+i); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -160,3 +161,8 @@ func TestConflictIsExcludedWithItsReason(t *testing.T) {
 		t.Error("wrong state after the merge")
 	}
 }
+
+func lines(s ...string) *strings.Reader { return strings.NewReader(strings.Join(s, "\n")) }
+
+// isRefusal says whether an error means that the rows do not allow an operation.
+func isRefusal(err error) bool { return errors.Is(err, ErrRefused) }

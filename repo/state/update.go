@@ -53,9 +53,10 @@ func checkEdits(edits []Edit) error {
 // returns, but the new tree reads through the reader of t, which must find them then. The
 // root depends on the content alone: neither on the edits that led there, nor on workers.
 //
-// Every node that the edits fall into is read once, its neighbours only where a boundary
-// moves. Edits that change nothing give t itself, and write nothing. A failed update
-// leaves t as it is; nodes that it wrote are not part of any tree.
+// A leaf that edits fall into is read once, its neighbours only where a boundary moves or
+// may move; an inner node on the way is read once for each level, which a Cache spares.
+// Edits that change nothing give t itself, and write nothing. A failed update leaves t as
+// it is; nodes that it wrote are not part of any tree.
 func (t Tree) Update(ctx context.Context, w NodeWriter, edits []Edit, workers int) (Tree, error) {
 	if err := checkEdits(edits); err != nil {
 		return Tree{}, err

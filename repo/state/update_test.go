@@ -108,11 +108,18 @@ func TestManyWorkersAndWindows(t *testing.T) {
 	edits := sortEdits(byKey)
 	m.apply(edits)
 	want, _ := reference(m.puts())
-	for workers := 1; workers <= 8; workers++ {
+	written := 0
+	for _, workers := range []int{1, 2, 3, 8} {
 		over := NewOverlay(store)
 		got := update(t, tree, over, edits, workers)
 		if got.Root() != want {
 			t.Fatalf("%d workers: root %v, want %v", workers, got.Root(), want)
+		}
+		if written == 0 {
+			written = over.Len()
+		}
+		if over.Len() != written {
+			t.Fatalf("%d workers: %d nodes written, 1 writes %d", workers, over.Len(), written)
 		}
 	}
 }

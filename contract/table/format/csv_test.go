@@ -147,6 +147,7 @@ func TestReadCSVRefuses(t *testing.T) {
 		{"no integer key", "id,age\nx,1\n", Options{Types: map[string]value.Type{"id": value.TypeInteger}}, `line 2, column 1 (id): "x" is not an integer`, ErrType},
 		{"no bytes", "id,age\nx,ABC\n", Options{Types: map[string]value.Type{"age": value.TypeBytes}}, `line 2, column 2 (age): "ABC" is not bytes in lower-case hex`, ErrType},
 		{"null key", "id,v\nNA,1\n", Options{Null: ptr("NA")}, "line 2, column 1 (id): null has no place in a key", ErrType},
+		{"null word in quotes", "id\n", Options{Null: ptr("a,b")}, `null word "a,b" would need quotes`, ErrSyntax},
 		{"long cell", "id,v\n1," + long + "\n", Options{}, "line 2, column 2 (v): " + overCell, ErrLimit},
 		{"long cell before others", "id,v\n" + long + ",1\n", Options{}, "line 2, column 1 (id): " + overCell, ErrLimit},
 		{"long quoted cell", "id,v\n1,\"" + strings.Repeat("\n", MaxCellBytes+1) + "\"\n", Options{}, "line 2, column 2 (v): " + overCell, ErrLimit},

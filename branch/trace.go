@@ -1,0 +1,97 @@
+package branch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"aergo/contract"
+	"aergo/repo/object"
+	"aergo/repo/state"
+)
+
+// Traced is one applied transaction of a block with what it did to each row.
+type Traced struct {
+	Batch   Batch
+	Index   uint64
+	Effects []contract.Effect
+	Before  [][]byte // the row of each effect before it; nil for none
+	After   [][]byte // and after
+}
+
+// Trace runs a block's transactions again, one by one in block order, and calls fn for
+// each that applied. What fn is given is its own.
+func (l *Ledger) Trace(ctx context.Context, b Block, fn func(Traced) error) error {
+	body, err := l.Body(ctx, b)
+	if err != nil {
+		return err
+	}
+	var parent *Block
+	before := state.EmptyRoot()
+	if !b.Parent.IsZero() {
+		p, err := l.Block(ctx, b.Parent)
+		if err != nil {
+			return err
+		}
+		parent, before = &p, p.Header.State
+	}
+	spans, err := l.checkEntries(ctx, b, parent, body)
+	if err != nil {
+		return err
+	}
+	base := state.New(l.Objects, before)
+	if err := SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
+		return err
+	}
+	desk := NewDesk(ctx, l.Runtime, base)
+	for i := range spans {
+		if spans[i].Decided {
+			continue
+		}
+		if err := l.traceSpan(ctx, desk, &spans[i], fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) traceSpan(ctx context.Context, desk *Desk, span *Span, fn func(Traced) error) error {
+	var last *object.Chunk
+	var dict any
+	return l.Transactions(ctx, span.Batch, span.First, span.Count, func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
+		if chunk != last {
+			last, dict = chunk, l.Runtime.Prepare(chunk.Names)
+		}
+		t := Traced{Batch: span.Batch, Index: index}
+		out := &contract.Outcome{}
+		if err := l.Runtime.Run(tx, dict, desk, span.Settled, out); err != nil {
+			return fmt.Errorf("transaction %s.%d: %w", span.Batch.ID.Short(), index, err)
+		}
+		if out.Verdict != object.VerdictApplied {
+			return nil
+		}
+		for i := range out.Effects {
+			e := &out.Effects[i]
+			row, err := desk.get(e.Key)
+			if err != nil {
+				return err
+			}
+			after, exists, err := l.Runtime.Apply(row.row, row.exists, e)
+			if err != nil {
+				return err
+			}
+			t.Effects = append(t.Effects, *e)
+			t.Before = append(t.Before, rowOrNil(row.row, row.exists))
+			t.After = append(t.After, rowOrNil(after, exists))
+			desk.rows[string(e.Key)] = deskRow{after, exists}
+		}
+		return fn(t)
+	})
+}
+
+func rowOrNil(row []byte, exists bool) []byte {
+	if !exists {
+		return nil
+	}
+	return bytes.Clone(row)
+}

@@ -1,0 +1,310 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"aergo/branch"
+	"aergo/merge"
+	"aergo/repo/object"
+	"aergo/repo/ref"
+)
+
+// selection finds the transactions that a word names: one (BATCH.INDEX), all of a batch,
+// or all that a block took.
+func (r *Repo) selection(ctx context.Context, l *branch.Ledger, what string) ([]object.Selection, error) {
+	if prefix, index, found := strings.Cut(what, "."); found {
+		if n, err := strconv.ParseUint(index, 10, 40); err == nil {
+			id, err := r.batchByPrefix(ctx, prefix)
+			if err != nil {
+				return nil, err
+			}
+			batch, err := l.Batch(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			if n >= batch.Count {
+				return nil, fmt.Errorf("%q: %w: the batch has %d transactions, counted from 0", what, ErrNoRevision, batch.Count)
+			}
+			return []object.Selection{{Batch: id, First: n, Count: 1}}, nil
+		}
+	}
+	if id, err := r.batchByPrefix(ctx, what); err == nil {
+		batch, err := l.Batch(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if batch.Count == 0 {
+			return nil, fmt.Errorf("batch %s: %w: it is empty", id.Short(), ErrNothing)
+		}
+		return []object.Selection{{Batch: id, First: 0, Count: batch.Count}}, nil
+	} else if errors.Is(err, ErrAmbiguous) {
+		return nil, err
+	}
+	b, err := r.Resolve(ctx, what)
+	if err != nil {
+		return nil, err
+	}
+	body, err := l.Body(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var out []object.Selection
+	for i := range body.Entries {
+		for _, run := range body.Entries[i].Runs {
+			if run.Verdict.Applied() {
+				out = append(out, object.Selection{Batch: body.Entries[i].Batch, First: run.First, Count: run.Count})
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("block %s: %w: it applied no transactions", b.ID.Short(), ErrNothing)
+	}
+	return out, nil
+}
+
+// CherryPick takes transactions that are not on the branch that is checked out: one, a
+// batch or what a block took. Each keeps its author's signature. What is here already is
+// counted as already. If one conflicts nothing is taken, and the error is ErrConflict.
+func (r *Repo) CherryPick(ctx context.Context, what, message string) (Merged, error) {
+	if message == "" {
+		message = "Cherry-pick " + what
+	}
+	return r.order(ctx, "cherry-pick", object.OrderPick, message, func(l *branch.Ledger) ([]object.Selection, error) {
+		return r.selection(ctx, l, what)
+	})
+}
+
+// ReplayExcluded tries excluded transactions of the branch that is checked out again: the
+// named one, or with an empty name all. What conflicts still stays excluded; if that is
+// all of it, nothing happens and the error is ErrConflict.
+func (r *Repo) ReplayExcluded(ctx context.Context, what, message string) (Merged, error) {
+	if message == "" {
+		message = "Replay excluded transactions"
+	}
+	return r.order(ctx, "excluded replay", object.OrderReplay, message, func(l *branch.Ledger) ([]object.Selection, error) {
+		return r.excludedSelection(ctx, l, what)
+	})
+}
+
+// DropExcluded gives excluded transactions up: the named one, or with an empty name all.
+func (r *Repo) DropExcluded(ctx context.Context, what, message string) (Merged, error) {
+	if message == "" {
+		message = "Drop excluded transactions"
+	}
+	return r.order(ctx, "excluded drop", object.OrderDrop, message, func(l *branch.Ledger) ([]object.Selection, error) {
+		return r.excludedSelection(ctx, l, what)
+	})
+}
+
+// order makes a block under an order that names transactions.
+func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, message string, choose func(*branch.Ledger) ([]object.Selection, error)) (Merged, error) {
+	var out Merged
+	err := r.write(ctx, verb, func(c *change) error {
+		b, err := r.current(ctx)
+		if err != nil {
+			return err
+		}
+		l, w, err := c.open(ctx)
+		if err != nil {
+			return err
+		}
+		head, err := l.Block(ctx, b.Head)
+		if err != nil {
+			return err
+		}
+		out = Merged{Target: b.Name, Block: b.Head, Height: head.Height}
+		items, err := choose(l)
+		if err != nil {
+			return err
+		}
+		if len(items) > object.MaxOrderItems {
+			return fmt.Errorf("%s: %w: %d runs of transactions, at most %d fit one order", kind, ErrTooLarge, len(items), object.MaxOrderItems)
+		}
+		signer, err := r.owner(ctx, l)
+		if err != nil {
+			return err
+		}
+		res, err := merge.Select(ctx, l, w, head, kind, items, merge.Request{Branch: b.ID, Message: message, Signer: signer, Now: r.now()})
+		if errors.Is(err, merge.ErrNothing) {
+			out.Already, out.UpToDate = res.Already, true
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		out.take(res)
+		if len(out.Excluded) > 0 && (kind == object.OrderPick || out.Applied == 0) {
+			return fmt.Errorf("%s: %w: %d of %d", kind, ErrConflict, len(out.Excluded), uint64(len(out.Excluded))+out.Applied)
+		}
+		moved := b
+		moved.Head = res.Block.ID
+		out.Block, out.Height = res.Block.ID, res.Block.Height
+		return r.moveBranch(ctx, c, l, w, b, moved)
+	})
+	return out, err
+}
+
+// Excluded calls fn for every transaction that is excluded at a revision, the latest
+// decision first: those of its account, with the reasons that the deciding blocks give.
+func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) error) error {
+	b, err := r.Resolve(ctx, nonEmptyRev(rev))
+	if err != nil {
+		return err
+	}
+	l := r.led
+	open := map[TxID]bool{}
+	err = l.Account(b).Excluded(ctx, func(batch object.Hash, index uint64) error {
+		open[TxID{batch, index}] = true
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for len(open) > 0 {
+		body, err := l.Body(ctx, b)
+		if err != nil {
+			return err
+		}
+		for i := range body.Entries {
+			for _, x := range body.Entries[i].Excluded {
+				id := TxID{body.Entries[i].Batch, x.Index}
+				if !open[id] {
+					continue
+				}
+				delete(open, id)
+				e := explain(id.Batch, x)
+				if e.Block.IsZero() {
+					e.Block = b.ID
+				}
+				if err := fn(e); err != nil {
+					return err
+				}
+			}
+		}
+		if b.Parent.IsZero() {
+			break
+		}
+		if b, err = l.Block(ctx, b.Parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// excludedSelection returns the excluded transactions that a word names, or all.
+func (r *Repo) excludedSelection(ctx context.Context, l *branch.Ledger, what string) ([]object.Selection, error) {
+	if what != "" {
+		return r.selection(ctx, l, what)
+	}
+	var out []object.Selection
+	err := r.Excluded(ctx, "", func(x Exclusion) error {
+		out = append(out, object.Selection{Batch: x.Transaction.Batch, First: x.Transaction.Index, Count: 1})
+		return nil
+	})
+	if err == nil && len(out) == 0 {
+		err = fmt.Errorf("excluded: %w: no transactions are excluded here", ErrNothing)
+	}
+	return out, err
+}
+
+// Fate is what became of a transaction on a branch.
+type Fate struct {
+	Branch  ref.Name
+	Verdict object.Verdict
+	Block   object.Hash // that decided
+	Height  uint64
+	Reason  *Exclusion // if it is excluded
+}
+
+// Story is all there is to say about a transaction.
+type Story struct {
+	Transaction TxID
+	Author      object.Identity
+	Message     string
+	Batch       Batch
+	Fates       []Fate // one for each branch that decided it
+}
+
+// Why says what became of a transaction on every branch, where, and for what reason.
+func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
+	l, err := r.ledger(ctx)
+	if err != nil {
+		return Story{}, err
+	}
+	items, err := r.selection(ctx, l, what)
+	if err != nil {
+		return Story{}, err
+	}
+	if len(items) != 1 || items[0].Count != 1 {
+		return Story{}, fmt.Errorf("%q: %w: name one transaction, as in 3f2a9c1e.17", what, ErrNoRevision)
+	}
+	batch, err := l.Batch(ctx, items[0].Batch)
+	if err != nil {
+		return Story{}, err
+	}
+	s := Story{
+		Transaction: TxID{batch.ID, items[0].First}, Author: batch.Author, Message: batch.Message,
+		Batch: Batch{ID: batch.ID, Author: batch.Author, Message: batch.Message, Time: timeOf(batch.TimeMillis), Total: batch.Count},
+	}
+	branches, err := r.refs.Branches(ctx)
+	if err != nil {
+		return Story{}, err
+	}
+	for _, b := range branches {
+		fate, ok, err := r.fate(ctx, l, b, batch, s.Transaction)
+		if err != nil {
+			return Story{}, err
+		}
+		if ok {
+			s.Fates = append(s.Fates, fate)
+		}
+	}
+	return s, nil
+}
+
+// fate finds the block of a branch that decided a transaction last.
+func (r *Repo) fate(ctx context.Context, l *branch.Ledger, b ref.Branch, batch branch.Batch, tx TxID) (Fate, bool, error) {
+	at, err := l.Block(ctx, b.Head)
+	if err != nil {
+		return Fate{}, false, err
+	}
+	runs, err := l.Account(at).Runs(ctx, batch.Mark.Height, batch.ID)
+	if err != nil {
+		return Fate{}, false, err
+	}
+	verdict, ok := branch.VerdictOf(runs, tx.Index)
+	if !ok {
+		return Fate{}, false, nil
+	}
+	f := Fate{Branch: b.Name, Verdict: verdict}
+	for {
+		body, err := l.Body(ctx, at)
+		if err != nil {
+			return Fate{}, false, err
+		}
+		for i := range body.Entries {
+			e := &body.Entries[i]
+			if e.Batch != batch.ID || len(branch.IntersectRuns(e.Runs, object.Run{First: tx.Index, Count: 1})) == 0 {
+				continue
+			}
+			f.Block, f.Height = at.ID, at.Height
+			for _, x := range e.Excluded {
+				if x.Index == tx.Index {
+					reason := explain(batch.ID, x)
+					f.Reason = &reason
+				}
+			}
+			return f, true, nil
+		}
+		if at.Parent.IsZero() {
+			return f, true, nil
+		}
+		if at, err = l.Block(ctx, at.Parent); err != nil {
+			return Fate{}, false, err
+		}
+	}
+}
