@@ -32,7 +32,9 @@ const (
 	packsFolder = "packs"
 	refsFolder  = "refs"
 	poolsFolder = "pools"
-	nodeCache   = 64 << 20
+	// frameCacheBytes holds the tree of a million rows: a merge that touches all of it
+	// reads it four times over.
+	frameCacheBytes = 128 << 20
 )
 
 // Options are what a repository gets from outside.
@@ -236,7 +238,7 @@ func (r *Repo) objects() (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	disk, err := store.Open(packs, store.Options{})
+	disk, err := store.Open(packs, store.Options{CacheBytes: frameCacheBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
@@ -16,7 +15,8 @@ import (
 
 const shipped = "../../testdata/multicodec"
 
-// casesVariable names the folder of the cases that are not shipped.
+// casesVariable names the folder of the cases that are not shipped. They are replayed
+// only when it is set, see make replay.
 const casesVariable = "AERGO_REPLAY_DATA"
 
 func load(t testing.TB, folder string) *History {
@@ -38,75 +38,150 @@ func newRepository(t testing.TB, fs billy.Filesystem, h *History, workers int) *
 	return r
 }
 
-// expected is what is known of a case beforehand.
-type expected struct {
-	name     string
-	folder   string
-	commits  int
-	merges   int
-	excluded map[int]int // by merge
-	edited   map[int]int // transactions by hand, by merge
+// replayed replays a history and closes the repository.
+func replayed(t testing.TB, fs billy.Filesystem, h *History, workers int) *Report {
+	t.Helper()
+	r := newRepository(t, fs, h, workers)
+	report, err := Run(t.Context(), r, h)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, report)
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return report
 }
 
-func histories() []expected {
-	all := []expected{{
-		name: "multicodec", folder: shipped, commits: 224, merges: 19, edited: map[int]int{77: 4, 91: 1},
+// expected is what is known of a case beforehand.
+type expected struct {
+	folder       string
+	commits      int
+	branches     int
+	transactions uint64
+	totals       Totals
+	excluded     map[int]int // by merge
+	edited       map[int]int // transactions by hand, by merge
+}
+
+func histories() map[string]expected {
+	all := map[string]expected{"multicodec": {
+		folder: shipped, commits: 224, branches: 16, transactions: 2435,
+		totals: Totals{Merges: 19, Clean: 19, Applied: 741, Noop: 46, HandEdits: 5},
+		edited: map[int]int{77: 4, 91: 1},
 	}}
-	if folder := os.Getenv(casesVariable); folder != "" {
-		all = append(all, expected{
-			name: "disposable-domains", folder: filepath.Join(folder, "disposable-domains"), commits: 915, merges: 77,
-			edited: map[int]int{40: 407},
-		}, expected{
-			name: "simple-icons", folder: filepath.Join(folder, "simple-icons"), commits: 5135, merges: 175,
-			excluded: map[int]int{444: 1, 464: 1},
-			edited:   map[int]int{407: 1, 409: 1, 444: 1, 464: 1},
-		})
+	folder := os.Getenv(casesVariable)
+	if folder == "" {
+		return all
+	}
+	all["disposable-domains"] = expected{
+		folder: filepath.Join(folder, "disposable-domains"), commits: 915, branches: 72, transactions: 11054,
+		totals: Totals{Merges: 77, Clean: 77, Applied: 2335, Noop: 236, HandEdits: 407},
+		edited: map[int]int{40: 407},
+	}
+	all["simple-icons"] = expected{
+		folder: filepath.Join(folder, "simple-icons"), commits: 5135, branches: 99, transactions: 7689,
+		totals:   Totals{Merges: 175, Clean: 173, Applied: 2712, Noop: 136, Excluded: 2, HandEdits: 4},
+		excluded: map[int]int{444: 1, 464: 1},
+		edited:   map[int]int{407: 1, 409: 1, 444: 1, 464: 1},
 	}
 	return all
 }
 
+// TestHistories replays what people did. After every commit the state is as it was; every
+// merge finds the bases that git finds and decides what a merge by cell decides, row for
+// row; and a validator who has only the objects finds every block valid.
 func TestHistories(t *testing.T) {
-	for _, want := range histories() {
-		t.Run(want.name, func(t *testing.T) {
-			h := load(t, want.folder)
-			fs := memfs.New()
-			r := newRepository(t, fs, h, runtime.GOMAXPROCS(0))
-			report, err := Run(t.Context(), r, h)
-			t.Logf("\n%s", report)
-			if err != nil {
-				t.Fatal(err)
+	for name, want := range histories() {
+		t.Run(name, func(t *testing.T) {
+			fs, h := memfs.New(), load(t, want.folder)
+			got := replayed(t, fs, h, 2)
+			t.Logf("\n%s", got)
+			want.check(t, got)
+			sealed := got.Commits + 1 // the root
+			for i := range got.Merges {
+				if got.Merges[i].HandEdits > 0 {
+					sealed++
+				}
 			}
-			checkReport(t, &want, report)
+			if n := validate(t, openLedger(t, fs, 2), got.Head); n != sealed {
+				t.Errorf("the head leads to %d blocks, want %d", n, sealed)
+			}
 		})
 	}
 }
 
-func checkReport(t *testing.T, want *expected, got *Report) {
+func (want *expected) check(t *testing.T, got *Report) {
 	t.Helper()
-	if got.Commits != want.commits || len(got.Merges) != want.merges {
-		t.Errorf("%d commits and %d merges, want %d and %d", got.Commits, len(got.Merges), want.commits, want.merges)
+	if got.Commits != want.commits || got.Branches != want.branches || got.Transactions != want.transactions {
+		t.Errorf("%d commits on %d branches with %d transactions, want %d, %d and %d",
+			got.Commits, got.Branches, got.Transactions, want.commits, want.branches, want.transactions)
+	}
+	if totals := got.Totals(); totals != want.totals {
+		t.Errorf("merges come to %+v, want %+v", totals, want.totals)
 	}
 	for i := range got.Merges {
 		m := &got.Merges[i]
-		if !m.BasesAgree {
-			t.Errorf("merge %d: bases %v are not those of the history", m.Commit, m.Account.Bases)
-		}
-		if m.Cells.Conflicts != m.KnownAs.Conflicts {
-			t.Errorf("merge %d: %d conflicts by cell, the history knows of %d", m.Commit, m.Cells.Conflicts, m.KnownAs.Conflicts)
-		}
-		if len(m.Cells.Differ) > 0 {
-			t.Errorf("merge %d differs from a merge by cell: %q", m.Commit, m.Cells.Differ)
-		}
+		checkMerge(t, m)
 		if n := len(m.Account.Excluded); n != want.excluded[m.Commit] {
 			t.Errorf("merge %d: %d excluded, want %d", m.Commit, n, want.excluded[m.Commit])
 		}
 		if m.HandEdits != want.edited[m.Commit] {
 			t.Errorf("merge %d: %d edits by hand, want %d", m.Commit, m.HandEdits, want.edited[m.Commit])
 		}
-		if m.KnownAs.EqualsActual && m.HandEdits > 0 {
-			t.Errorf("merge %d: %d edits by hand where people made none", m.Commit, m.HandEdits)
-		}
 	}
 }
 
-var _ = osfs.New
+// checkMerge checks what holds of every merge.
+func checkMerge(t *testing.T, m *Merge) {
+	t.Helper()
+	if !m.BasesAgree {
+		t.Errorf("merge %d: bases %v are not those of the history", m.Commit, m.Account.Bases)
+	}
+	if m.Cells.Conflicts != m.KnownAs.Conflicts {
+		t.Errorf("merge %d: %d conflicts by cell, the history knows of %d", m.Commit, m.Cells.Conflicts, m.KnownAs.Conflicts)
+	}
+	if len(m.Cells.Differ) > 0 {
+		t.Errorf("merge %d differs from a merge by cell: %q", m.Commit, m.Cells.Differ)
+	}
+	if m.KnownAs.Conflicts == 0 && !m.Clean() {
+		t.Errorf("merge %d is clean by cell, yet %+v are excluded", m.Commit, m.Account.Excluded)
+	}
+	if m.KnownAs.EqualsActual != (m.HandEdits == 0) {
+		t.Errorf("merge %d: %d edits by hand; the merge by cell equals what people committed: %v", m.Commit, m.HandEdits, m.KnownAs.EqualsActual)
+	}
+}
+
+// TestSameEverywhere replays on disk and in memory, with one worker and with several, and
+// opens what is on disk again.
+func TestSameEverywhere(t *testing.T) {
+	h := load(t, shipped)
+	want := replayed(t, memfs.New(), h, 1)
+	disk := osfs.New(t.TempDir(), osfs.WithBoundOS())
+	got := replayed(t, disk, h, 3)
+	if got.Head != want.Head || got.String() != want.String() {
+		t.Fatalf("on disk with 3 workers it ends in %s, in memory with one in %s\n%s\n%s", got.Head, want.Head, got, want)
+	}
+	r, err := repo.Open(disk, repo.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for i := range h.Tables {
+		if err := CheckFinal(t.Context(), r, h, &h.Tables[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := validate(t, openLedger(t, disk, 1), got.Head); n < got.Commits {
+		t.Errorf("%d blocks are valid of %d commits", n, got.Commits)
+	}
+}
+
+func BenchmarkMulticodec(b *testing.B) {
+	h := load(b, shipped)
+	for b.Loop() {
+		if _, err := Run(b.Context(), newRepository(b, memfs.New(), h, 2), h); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(h.Commits))*float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+}

@@ -23,16 +23,16 @@ func (s *slot) cached() *frame {
 	return f
 }
 
-// cache bounds the memory of decompressed frames by the clock algorithm (second chance;
-// F. J. Corbató, 1968): a hand goes round the cached slots and drops the first one that
-// was not used since it last came by.
+// cache bounds the memory of decompressed frames by second chance (F. J. Corbató, 1968):
+// the frame that came first goes first, but one that was used since it came, or since it
+// was last spared, is spared and goes to the end.
 type cache struct {
 	maxBytes int64
 
 	mu    sync.Mutex
 	bytes int64
-	ring  []*slot
-	hand  int
+	queue []*slot
+	first int // in queue; what is before has gone
 }
 
 // add puts f in s, unless another goroutine was faster, and returns the frame of s.
@@ -42,31 +42,31 @@ func (c *cache) add(s *slot, f *frame) *frame {
 	if first := s.frame.Load(); first != nil {
 		return first
 	}
-	for size := f.memoryBytes(); len(c.ring) > 0 && c.bytes+size > c.maxBytes; {
+	for size := f.memoryBytes(); c.first < len(c.queue) && c.bytes+size > c.maxBytes; {
 		c.evict()
 	}
 	s.used.Store(false)
 	s.frame.Store(f)
 	c.bytes += f.memoryBytes()
-	c.ring = append(c.ring, s)
+	c.queue = append(c.queue, s)
 	return f
 }
 
 func (c *cache) evict() {
 	for {
-		if c.hand >= len(c.ring) {
-			c.hand = 0
-		}
-		s := c.ring[c.hand]
+		s := c.queue[c.first]
+		c.queue[c.first] = nil
+		c.first++
 		if s.used.Swap(false) {
-			c.hand++
+			c.queue = append(c.queue, s)
 			continue
 		}
 		c.bytes -= s.frame.Load().memoryBytes()
 		s.frame.Store(nil)
-		last := len(c.ring) - 1
-		c.ring[c.hand], c.ring[last] = c.ring[last], nil
-		c.ring = c.ring[:last]
+		if c.first > len(c.queue)/2 {
+			c.queue = append(c.queue[:0], c.queue[c.first:]...)
+			c.first = 0
+		}
 		return
 	}
 }
@@ -75,8 +75,8 @@ func (c *cache) evict() {
 func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, s := range c.ring {
+	for _, s := range c.queue[c.first:] {
 		s.frame.Store(nil)
 	}
-	c.ring, c.bytes, c.hand = nil, 0, 0
+	c.queue, c.bytes, c.first = nil, 0, 0
 }

@@ -131,7 +131,7 @@ func TestCacheIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if held != d.cache.bytes || held > d.opt.CacheBytes+MaxObjectBytes || len(d.cache.ring) == 0 {
+	if held != d.cache.bytes || held > d.opt.CacheBytes+MaxObjectBytes || len(d.cache.queue) == 0 {
 		t.Fatalf("cache holds %d bytes and counts %d", held, d.cache.bytes)
 	}
 	check(t, d.Close())

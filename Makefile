@@ -1,0 +1,52 @@
+# One command for each need. Everything but `lint` needs Go alone.
+
+GO       ?= go
+FUZZTIME ?= 30s
+# The folder with the cases of real history that are not shipped; see repo/replay.
+AERGO_REPLAY_DATA ?= $(abspath ../shared/data)
+
+# Built from source at the first use, through the module proxy.
+GOLANGCI_LINT ?= $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: build
+build: ## bin/aergo
+	$(GO) build -o bin/aergo ./cmd/aergo
+
+.PHONY: test
+test: ## all tests: packages, stories of the command line, the README's tour, style and layers
+	$(GO) test ./...
+
+.PHONY: race
+race: ## the same under the race detector
+	$(GO) test -race -timeout 20m ./...
+
+.PHONY: lint
+lint: ## gofmt, go vet, golangci-lint with staticcheck
+	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not gofmt'd: $$bad"; exit 1; fi
+	$(GO) vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	GO="$(GO)" .ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; packages on screen
+	$(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
+	$(GO) test -run '^$$' -bench . -timeout 60m ./branch/... ./contract/... ./dtt/... ./merge/... ./repo/...
+
+.PHONY: replay
+replay: ## real histories of thousands of commits, from AERGO_REPLAY_DATA
+	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) $(GO) test -count 1 -v -timeout 30m ./repo/replay
+
+.PHONY: fmt
+fmt: ## gofmt -w
+	gofmt -w .
+
+.PHONY: clean
+clean: ## remove what the other targets build
+	rm -rf bin
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' Makefile

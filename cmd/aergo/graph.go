@@ -1,0 +1,141 @@
+package main
+
+import (
+	"container/heap"
+	"context"
+	"slices"
+	"strings"
+
+	"aergo/cmd/aergo/ui"
+	"aergo/repo"
+	"aergo/repo/object"
+)
+
+// logGraph lists a block before all that it leads back to, later ones first, with lines
+// that show which leads to which.
+func (a *app) logGraph(ctx context.Context, r *repo.Repo, o logOptions) error {
+	blocks, first, err := history(ctx, r, o.rev)
+	if err != nil {
+		return err
+	}
+	t := a.ui.Table(append([]ui.Column{{}}, logColumns()...)...)
+	var lanes lanes
+	for n, b := range ordered(blocks, first) {
+		if o.limit > 0 && n == o.limit {
+			break
+		}
+		before, own, after := lanes.step(b)
+		if before != "" {
+			t.Row(before)
+		}
+		t.Row(append([]string{own}, logCells(b)...)...)
+		if after != "" {
+			t.Row(after)
+		}
+	}
+	return t.Close()
+}
+
+// history returns everything that a revision leads back to, and its own block.
+func history(ctx context.Context, r *repo.Repo, rev string) (map[object.Hash]repo.Block, object.Hash, error) {
+	head, err := r.Show(ctx, rev)
+	if err != nil {
+		return nil, object.Hash{}, err
+	}
+	blocks := map[object.Hash]repo.Block{head.ID: head}
+	for open := head.Parents; len(open) > 0; {
+		id := open[len(open)-1]
+		open = open[:len(open)-1]
+		if _, seen := blocks[id]; seen {
+			continue
+		}
+		b, err := r.Show(ctx, id.String())
+		if err != nil {
+			return nil, object.Hash{}, err
+		}
+		blocks[id] = b
+		open = append(slices.Clip(open), b.Parents...)
+	}
+	return blocks, head.ID, nil
+}
+
+// ordered puts blocks in an order in which each stands before its parents, and otherwise
+// the later ones first (Kahn's algorithm with a heap).
+func ordered(blocks map[object.Hash]repo.Block, first object.Hash) []repo.Block {
+	children := map[object.Hash]int{}
+	for _, b := range blocks {
+		for _, p := range b.Parents {
+			children[p]++
+		}
+	}
+	out := make([]repo.Block, 0, len(blocks))
+	ready := &latestFirst{blocks[first]}
+	for ready.Len() > 0 {
+		b := heap.Pop(ready).(repo.Block)
+		out = append(out, b)
+		for _, p := range b.Parents {
+			if children[p]--; children[p] == 0 {
+				heap.Push(ready, blocks[p])
+			}
+		}
+	}
+	return out
+}
+
+// latestFirst is a heap of blocks.
+type latestFirst []repo.Block
+
+func (h latestFirst) Len() int      { return len(h) }
+func (h latestFirst) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *latestFirst) Push(b any)   { *h = append(*h, b.(repo.Block)) }
+func (h latestFirst) Less(i, j int) bool {
+	switch a, b := h[i], h[j]; {
+	case !a.Time.Equal(b.Time):
+		return a.Time.After(b.Time)
+	case a.Height != b.Height:
+		return a.Height > b.Height
+	default:
+		return slices.Compare(a.ID[:], b.ID[:]) > 0
+	}
+}
+
+func (h *latestFirst) Pop() any {
+	last := (*h)[len(*h)-1]
+	*h = (*h)[:len(*h)-1]
+	return last
+}
+
+// lanes are the columns of lines in the graph: the block that each leads down to.
+type lanes []object.Hash
+
+// step draws a block: the line where lanes that lead to it come together, its own line,
+// and the line where the lane of a second parent begins. The first and last may be empty.
+func (l *lanes) step(b repo.Block) (before, own, after string) {
+	at := slices.Index(*l, b.ID)
+	if at < 0 {
+		at = len(*l)
+		*l = append(*l, b.ID)
+	}
+	// Other lanes to the same block join the leftmost.
+	for other := len(*l) - 1; other > at; other-- {
+		if (*l)[other] == b.ID {
+			before = l.draw(other, "|") + "/" + strings.Repeat(" |", len(*l)-other-1)
+			*l = slices.Delete(*l, other, other+1)
+		}
+	}
+	own = l.draw(at, "|") + "*" + strings.Repeat(" |", len(*l)-at-1)
+	switch len(b.Parents) {
+	case 0:
+		*l = slices.Delete(*l, at, at+1)
+	case 1:
+		(*l)[at] = b.Parents[0]
+	default:
+		(*l)[at] = b.Parents[0]
+		after = l.draw(at, "|") + "|\\" + strings.Repeat(" |", len(*l)-at-1)
+		*l = slices.Insert(*l, at+1, b.Parents[1])
+	}
+	return before, own, after
+}
+
+// draw returns the first n lanes.
+func (l *lanes) draw(n int, line string) string { return strings.Repeat(line+" ", n) }

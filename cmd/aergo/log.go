@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"aergo/cmd/aergo/ui"
+	"aergo/repo"
+)
+
+type logOptions struct {
+	rev   string
+	limit int
+	graph bool
+}
+
+func newLog(a *app) *cobra.Command {
+	var o logOptions
+	c := &cobra.Command{
+		Use:   "log [REV]",
+		Short: "List the blocks of a branch, newest first",
+		Long: `List the blocks that a revision leads back to, newest first: those of its own chain, or
+with --graph those that merges took in as well.
+
+A revision is a branch, a tag, 4 or more digits of a block's hash, branch@height,
+remote/branch, or @{n} for the head before the last n operations; ~n goes n blocks back.`,
+		Example:           "  aergo log\n  aergo log --graph -n 20\n  aergo log feature~2 --json",
+		Args:              wants(0, 1),
+		ValidArgsFunction: a.complete(revisionNames),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.rev = args[0]
+			}
+			if o.limit < 0 {
+				return usagef("write a number of blocks", "log: -n %d is below 0", o.limit)
+			}
+			return a.log(c.Context(), o)
+		},
+	}
+	c.Flags().IntVarP(&o.limit, "limit", "n", 0, "list at most `N` blocks")
+	c.Flags().BoolVar(&o.graph, "graph", false, "draw how branches and merges hang together")
+	return c
+}
+
+func (a *app) log(ctx context.Context, o logOptions) error {
+	return a.withRepository(ctx, func(r *repo.Repo) error {
+		return a.paged(ctx, func() error {
+			if o.graph && !a.ui.JSON {
+				return a.logGraph(ctx, r, o)
+			}
+			if a.ui.JSON {
+				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(blockShape(b)) })
+			}
+			t := a.ui.Table(logColumns()...)
+			err := r.Log(ctx, o.rev, o.limit, func(b repo.Block) error {
+				t.Row(logCells(b)...)
+				return nil
+			})
+			if closeErr := t.Close(); err == nil {
+				err = closeErr
+			}
+			return err
+		})
+	})
+}
+
+func logColumns() []ui.Column {
+	return []ui.Column{
+		{Title: "BLOCK"}, {Title: "HEIGHT", Right: true}, {Title: "TIME"}, {Title: "AUTHOR"}, {Title: "TXS", Right: true}, {Title: "MESSAGE"},
+	}
+}
+
+func logCells(b repo.Block) []string {
+	author, message := b.Producer.Name, ""
+	var n uint64
+	for i, x := range b.Batches {
+		n += x.Transactions
+		if i == 0 {
+			author, message = x.Author.Name, firstLine(x.Message)
+		}
+	}
+	if len(b.Orders) > 0 {
+		author, message = b.Orders[0].Signer.Name, firstLine(b.Orders[0].Message)
+	}
+	if len(b.Parents) == 0 {
+		message = "root"
+	}
+	if len(b.Excluded) > 0 {
+		message += " (" + number(uint64(len(b.Excluded))) + " excluded)"
+	}
+	return []string{b.ID.Short(), number(b.Height), when(b.Time), author, number(n), message}
+}

@@ -1,0 +1,206 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"aergo/branch"
+	"aergo/repo/key"
+	"aergo/repo/object"
+	"aergo/repo/ref"
+	"aergo/repo/store"
+)
+
+// receiver takes the objects that this repository lacks from a source, through a writer.
+// It trusts nothing: it computes every hash and checks every seal. Nothing of it can be
+// seen before the writer commits.
+type receiver struct {
+	ledger   *branch.Ledger // reads through the writer
+	from     checked
+	to       store.Writer
+	progress func(Progress)
+
+	Transfer
+	blocks []object.Hash // that came, ancestors first; those of Directories are not among them
+}
+
+func (r *Repo) newReceiver(l *branch.Ledger, w store.Writer, from Source) *receiver {
+	return &receiver{ledger: over(l, w), from: checked{from}, to: w, progress: r.opts.Progress}
+}
+
+// over returns the ledger as seen through other objects.
+func over(l *branch.Ledger, objects store.Reader) *branch.Ledger {
+	out := *l
+	out.Chain = branch.Chain{Objects: objects}
+	return &out
+}
+
+// take receives all that the blocks lead to.
+func (rc *receiver) take(ctx context.Context, heads ...object.Hash) error {
+	c := closure{from: rc.from, known: rc.to.Has, found: rc.receive}
+	if err := c.blocks(ctx, heads...); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	rc.report()
+	return nil
+}
+
+// progressEvery is how many objects go by between two reports of progress.
+const progressEvery = 256
+
+func (rc *receiver) report() { rc.progress(Progress{Phase: "fetching", Done: rc.Objects}) }
+
+// receive takes one object.
+func (rc *receiver) receive(ctx context.Context, kind object.Kind, h object.Hash) error {
+	data, err := rc.from.Get(ctx, h)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
+	}
+	if got, err := object.KindOf(data); err != nil || got != kind {
+		return fmt.Errorf("%s %s: %w: it is a %s", kind, h.Short(), branch.ErrInvalid, got)
+	}
+	seal, err := rc.seal(ctx, kind, h, data)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
+	}
+	if err := rc.to.PutSealed(kind, h, data, seal); err != nil {
+		return err
+	}
+	rc.Bytes += uint64(len(data))
+	if rc.Objects++; rc.Objects%progressEvery == 0 {
+		rc.report()
+	}
+	return nil
+}
+
+// seal fetches and checks the seal of an object, if its kind has one. The first seal that
+// is stored stays, so a bad one must not come in.
+func (rc *receiver) seal(ctx context.Context, kind object.Kind, h object.Hash, data []byte) ([]byte, error) {
+	lineage, who, domain, sealed, err := rc.sealer(kind, h, data)
+	if err != nil || !sealed {
+		return nil, err
+	}
+	if home := rc.ledger.Directory.Lineage; lineage != home {
+		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", branch.ErrInvalid, branch.ErrForeign, lineage.Short(), home.Short())
+	}
+	seal, err := rc.from.Seal(ctx, h)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := key.SignatureFromBytes(seal)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", branch.ErrInvalid, err)
+	}
+	if err := rc.ledger.Keys.Verify(key.Public(who.Key), domain, lineage, h, sig); err != nil {
+		return nil, fmt.Errorf("%w: %w", branch.ErrInvalid, err)
+	}
+	return seal, nil
+}
+
+// sealer returns who must have sealed a record, and for which lineage.
+func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineage object.Hash, who object.Identity, domain key.Domain, sealed bool, err error) {
+	switch kind {
+	case object.KindHeader:
+		b, err := object.DecodeHeader(data)
+		if err != nil {
+			return lineage, who, domain, false, err
+		}
+		rc.Blocks++
+		if lineage = b.Lineage; lineage.IsZero() {
+			lineage = h
+		}
+		if !b.Branch.IsZero() {
+			rc.blocks = append(rc.blocks, h)
+		}
+		return lineage, b.Producer, key.DomainBlock, true, nil
+	case object.KindBatch:
+		b, err := object.DecodeBatch(data)
+		if err != nil {
+			return lineage, who, domain, false, err
+		}
+		return b.Lineage, b.Author, key.DomainBatch, true, nil
+	case object.KindOrder:
+		o, err := object.DecodeOrder(data)
+		if err != nil {
+			return lineage, who, domain, false, err
+		}
+		return o.Lineage, o.Signer, key.DomainOrder, true, nil
+	case object.KindTag:
+		t, err := object.DecodeTag(data)
+		if err != nil {
+			return lineage, who, domain, false, err
+		}
+		return t.Lineage, t.Tagger, key.DomainTag, true, nil
+	}
+	return lineage, who, domain, false, nil
+}
+
+// tags receives the records of tags and says which of them may be set here: those whose
+// block has come, and whose name is free. held returns the block that a name has here.
+func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name) (object.Hash, bool, error)) (set []ref.Tag, conflicts []TagConflict, err error) {
+	for _, t := range tags {
+		if has, err := rc.to.Has(ctx, t.Block); err != nil || !has {
+			if err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		ours, taken, err := held(t.Name)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case taken && ours == t.Block:
+			continue
+		case taken:
+			conflicts = append(conflicts, TagConflict{Name: t.Name, Ours: ours, Theirs: t.Block})
+			continue
+		}
+		if err := rc.tag(ctx, t); err != nil {
+			return nil, nil, fmt.Errorf("tag %s: %w", t.Name, err)
+		}
+		set = append(set, t)
+	}
+	return set, conflicts, nil
+}
+
+func (rc *receiver) tag(ctx context.Context, t ref.Tag) error {
+	c := closure{from: rc.from, known: rc.to.Has, found: rc.receive}
+	if err := c.single(ctx, object.KindTag, t.Object); err != nil {
+		return err
+	}
+	data, err := rc.to.Get(ctx, t.Object)
+	if err != nil {
+		return err
+	}
+	record, err := object.DecodeTag(data)
+	if err != nil {
+		return err
+	}
+	if record.Name != string(t.Name) || record.Block != t.Block || record.Lineage != rc.ledger.Directory.Lineage {
+		return fmt.Errorf("%w: its record is about %q at %s", branch.ErrInvalid, record.Name, record.Block.Short())
+	}
+	return nil
+}
+
+// checked is a Source that is not believed.
+type checked struct{ from Source }
+
+// Get implements Source.
+func (c checked) Get(ctx context.Context, h object.Hash) ([]byte, error) {
+	data, err := c.from.Get(ctx, h)
+	if errors.Is(err, store.ErrNotFound) {
+		// To the side that asks this is no answer of "no": what was promised is not there.
+		return nil, fmt.Errorf("object %s: %w: it is missing on the other side", h.Short(), store.ErrCorrupt)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if actual := object.Sum(data); actual != h {
+		return nil, fmt.Errorf("object %s: %w: what came has the hash %s", h.Short(), store.ErrCorrupt, actual.Short())
+	}
+	return data, nil
+}
+
+// Seal implements Source.
+func (c checked) Seal(ctx context.Context, h object.Hash) ([]byte, error) { return c.from.Seal(ctx, h) }
