@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"aergo/branch"
@@ -66,9 +67,9 @@ func (c *closure) blocks(ctx context.Context, heads ...object.Hash) error {
 			}
 			top.expanded = true
 			links, err := c.links(ctx, top.id)
-			if err = c.failed(err); err != nil {
+			if err != nil && c.fault == nil {
 				return err
-			}
+			} // otherwise block meets the same fault, and tells of it
 			for _, id := range links {
 				stack = append(stack, visit{id: id})
 			}
@@ -79,37 +80,29 @@ func (c *closure) blocks(ctx context.Context, heads ...object.Hash) error {
 
 // links returns the blocks that a block leads to, as far as they are not known: its
 // parent, the head that it absorbed, its Directory, and the blocks that its orders,
-// batches and exclusions name.
+// batches and exclusions name. With an error it returns those that it could find out.
 func (c *closure) links(ctx context.Context, id object.Hash) ([]object.Hash, error) {
 	chain := branch.Chain{Objects: source{c.from}}
 	b, err := chain.Block(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	body, err := chain.Body(ctx, b)
-	if err != nil {
-		return nil, err
-	}
 	links := linkSet{c: c, ctx: ctx, seen: map[object.Hash]bool{{}: true, id: true}}
-	for _, o := range body.Orders {
-		links.order(chain, o)
-	}
-	for i := range body.Entries {
-		e := &body.Entries[i]
-		links.batch(chain, e.Batch)
-		for j := range e.Excluded {
-			links.add(e.Excluded[j].Block)
-		}
+	body, err := chain.Body(ctx, b)
+	if err == nil {
+		links.body(chain, body)
+		err = links.err
 	}
 	// The parent comes last, so that it is walked first: its trees are what most of this
 	// block's are made of.
+	links.err = nil
 	links.add(b.Absorbed)
 	links.add(b.Directory)
 	links.add(b.Parent)
-	if links.err != nil {
-		return nil, fmt.Errorf("block %s: %w", id.Short(), links.err)
+	if err = errors.Join(err, links.err); err != nil {
+		err = fmt.Errorf("block %s: %w", id.Short(), err)
 	}
-	return links.list, nil
+	return links.list, err
 }
 
 // linkSet gathers blocks that are not known, each once.
@@ -119,6 +112,19 @@ type linkSet struct {
 	seen map[object.Hash]bool
 	list []object.Hash
 	err  error
+}
+
+func (l *linkSet) body(chain branch.Chain, body *object.Body) {
+	for _, o := range body.Orders {
+		l.order(chain, o)
+	}
+	for i := range body.Entries {
+		e := &body.Entries[i]
+		l.batch(chain, e.Batch)
+		for j := range e.Excluded {
+			l.add(e.Excluded[j].Block)
+		}
+	}
 }
 
 func (l *linkSet) add(id object.Hash) {

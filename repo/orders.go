@@ -254,8 +254,12 @@ func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
 	if err != nil {
 		return Story{}, err
 	}
+	blocks, indexed, err := r.takers(ctx, l, batch.ID)
+	if err != nil {
+		return Story{}, err
+	}
 	for _, b := range branches {
-		fate, ok, err := r.fate(ctx, l, b, batch, s.Transaction)
+		fate, ok, err := r.fate(ctx, l, b, batch, s.Transaction, blocks, indexed)
 		if err != nil {
 			return Story{}, err
 		}
@@ -266,8 +270,9 @@ func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
 	return s, nil
 }
 
-// fate finds the block of a branch that decided a transaction last.
-func (r *Repo) fate(ctx context.Context, l *branch.Ledger, b ref.Branch, batch branch.Batch, tx TxID) (Fate, bool, error) {
+// fate finds the block of a branch that decided a transaction last. If indexed is set it
+// is one of blocks, and the bodies of others are not read.
+func (r *Repo) fate(ctx context.Context, l *branch.Ledger, b ref.Branch, batch branch.Batch, tx TxID, blocks map[object.Hash]bool, indexed bool) (Fate, bool, error) {
 	at, err := l.Block(ctx, b.Head)
 	if err != nil {
 		return Fate{}, false, err
@@ -282,6 +287,12 @@ func (r *Repo) fate(ctx context.Context, l *branch.Ledger, b ref.Branch, batch b
 	}
 	f := Fate{Branch: b.Name, Verdict: verdict}
 	for {
+		if indexed && !blocks[at.ID] && !at.Parent.IsZero() {
+			if at, err = l.Block(ctx, at.Parent); err != nil {
+				return Fate{}, false, err
+			}
+			continue
+		}
 		body, err := l.Body(ctx, at)
 		if err != nil {
 			return Fate{}, false, err

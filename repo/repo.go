@@ -56,6 +56,9 @@ type Options struct {
 	Waiting func(holder string)
 	// Progress is called now and then during long work; nil is nobody.
 	Progress func(Progress)
+	// DerivedPath is a folder of the operating system for data that can be worked out
+	// again; empty for none. It is not opened before it is needed.
+	DerivedPath string
 	// OpenPath opens another repository on this machine, by the path of its folder or of
 	// the folder that it serves; nil is nobody who can. The caller closes it.
 	OpenPath func(ctx context.Context, path string) (*Repo, error)
