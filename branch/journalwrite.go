@@ -1,8 +1,10 @@
 package branch
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path"
 
 	"github.com/go-git/go-billy/v5"
 
@@ -31,7 +33,8 @@ func (j *Journal) Update(c Contents, p *Pending) (Place, error) {
 	if p.Done.Count > 0 && (p.Done.Count != before.Done.Count || p.Done.State != before.Done.State) {
 		frames = appendFrame(frames, doneFrame(&p.Done))
 	}
-	return j.append(c.Place, fresh, frames)
+	// An empty file, as a commit leaves behind, is as good as a new one.
+	return j.append(c.Place, fresh && (c.Place.File == 0 || c.Place.LengthBytes > 0), frames)
 }
 
 // head begins the payload of a frame of n elements.
@@ -101,6 +104,9 @@ func (j *Journal) Return(to Place) (Place, error) {
 	return j.append(Place{File: now}, true, data)
 }
 
+// keptFiles is how many files of a pool stay, for undo; older ones go as new ones come.
+const keptFiles = 16
+
 // append writes frames after a place, or at the start of a new file.
 func (j *Journal) append(at Place, fresh bool, frames []byte) (Place, error) {
 	if fresh {
@@ -111,6 +117,9 @@ func (j *Journal) append(at Place, fresh bool, frames []byte) (Place, error) {
 		at = Place{File: newest + 1}
 		if err := j.fs.MkdirAll(j.folder, 0o755); err != nil {
 			return Place{}, err
+		}
+		if at.File > keptFiles {
+			_ = j.fs.Remove(j.name(at.File - keptFiles)) // gone already, or next time
 		}
 	} else if len(frames) == 0 {
 		return at, nil
@@ -136,7 +145,20 @@ func (j *Journal) append(at Place, fresh bool, frames []byte) (Place, error) {
 		return Place{}, err
 	}
 	at.LengthBytes += int64(len(frames))
+	if fresh {
+		return at, errors.Join(syncFolder(j.fs, j.folder), syncFolder(j.fs, path.Dir(j.folder)))
+	}
 	return at, nil
+}
+
+// syncFolder makes the names in a folder durable where the file system can.
+func syncFolder(fs billy.Filesystem, folder string) error {
+	f, err := fs.Open(folder)
+	if err != nil {
+		return nil // memory, where nothing is durable
+	}
+	defer f.Close()
+	return syncFile(f)
 }
 
 func syncFile(f billy.File) error {

@@ -129,7 +129,13 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 		return out, nil
 	}
 	moved := target
-	if plan.FastForward && req.Mode == object.ModeExclude && r.allNative(ctx, l, source, head) {
+	forward := plan.FastForward && req.Mode == object.ModeExclude
+	if forward {
+		if forward, err = r.allNative(ctx, l, source); err != nil {
+			return out, err
+		}
+	}
+	if forward {
 		out.FastForward = true
 		out.Applied, out.Inherited, out.Dropped = plan.Replayed, plan.Inherited, plan.Dropped
 		moved.Head, out.Block, out.Height = source.ID, source.ID, source.Height
@@ -196,22 +202,12 @@ func (r *Repo) moveBranch(ctx context.Context, c *change, l *branch.Ledger, w st
 	return nil
 }
 
-// allNative says whether every block that a fast-forward would bring may stand in this
-// repository's own chains.
-func (r *Repo) allNative(ctx context.Context, l *branch.Ledger, source, target branch.Block) bool {
-	for b := source; b.ID != target.ID; {
-		if !l.Directory.Native(b.Directory, b.Producer.Key) || b.Parent.IsZero() {
-			return false
-		}
-		// The target may be what the block absorbed: then its own chain comes along.
-		if b.Absorbed == target.ID {
-			return true
-		}
-		next, err := l.Block(ctx, b.Parent)
-		if err != nil {
-			return false
-		}
-		b = next
+// allNative says whether a fast-forward to a block brings only blocks that may stand in
+// this repository's own chains.
+func (r *Repo) allNative(ctx context.Context, l *branch.Ledger, source branch.Block) (bool, error) {
+	j, err := r.judge(ctx, l)
+	if err != nil {
+		return false, err
 	}
-	return true
+	return j.isOwn(ctx, source)
 }

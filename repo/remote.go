@@ -3,10 +3,13 @@ package repo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
-	"github.com/go-git/go-billy/v5"
-
-	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -91,103 +94,183 @@ type RemoteInfo struct {
 	Branches []ref.RemoteBranch // as last seen
 }
 
-// FetchedBranch is what became of one branch of a remote.
-type FetchedBranch struct {
-	Name   ref.Name
-	Before object.Hash // zero if it was not known
-	Head   object.Hash
-}
-
-// Fetched is what a fetch did.
-type Fetched struct {
-	Remote    ref.Name // empty for a repository that is named by its path only
-	Branches  []FetchedBranch
-	Tags      []ref.Tag // that are new here
-	Conflicts []TagConflict
-	Transfer  Transfer
-}
-
-// PullRequest says what to pull, and how to merge it.
-type PullRequest struct {
-	Remote  string   // a remote's name, or a path; empty for "origin"
-	Branch  ref.Name // there; empty for the name of the branch that is checked out
-	Mode    object.Mode
-	Strict  bool
-	Message string
-}
-
-// Pulled is what a pull did.
-type Pulled struct {
-	Merged
-	Fetched Fetched
-}
-
-// PushRequest says what to push, and how it is to be merged.
-type PushRequest struct {
-	Remote  string   // a remote's name, or a path; empty for "origin"
-	Branch  ref.Name // there; empty for the name of the branch that is checked out
-	Mode    object.Mode
-	Strict  bool
-	Message string
-}
-
-// Pushed is what a push did. The account in Merged is the other side's: Target is its
-// branch, Block that branch's head afterwards.
-type Pushed struct {
-	Merged
-	Remote     ref.Name // empty for a repository that is named by its path only
-	Created    bool     // the branch was not there before
-	LocalMoved bool     // the local branch went forward to the merge that the remote made
-	Tags       []ref.Tag
-	Conflicts  []TagConflict
-	Transfer   Transfer
-}
-
-// CloneRequest says what to clone.
-type CloneRequest struct {
-	From   string   // a path, for Options.OpenPath
-	Remote ref.Name // what to call it; empty for "origin"
-	Branch ref.Name // what to check out; empty for what is checked out there
-}
-
-// Cloned is what a clone did.
-type Cloned struct {
-	Branch   ref.Name
-	Head     object.Hash
-	Height   uint64
-	Branches []ref.Branch
-	Tags     []ref.Tag
-	Transfer Transfer
-}
-
-var errTODO = errors.New("not written yet")
+// DefaultRemote is what a clone calls the repository that it came from, and where fetch,
+// pull and push go if no remote is named.
+const DefaultRemote ref.Name = "origin"
 
 // Remotes returns the remotes, by name.
-func (r *Repo) Remotes(ctx context.Context) ([]RemoteInfo, error) { return nil, errTODO }
+func (r *Repo) Remotes(ctx context.Context) ([]RemoteInfo, error) {
+	c, err := readConfig(r.fs)
+	if err != nil {
+		return nil, err
+	}
+	var all []RemoteInfo
+	for _, name := range slices.Sorted(maps.Keys(c.Remotes)) {
+		branches, err := r.refs.RemoteBranches(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, RemoteInfo{Name: name, URL: c.Remotes[name], Branches: branches})
+	}
+	return all, nil
+}
 
 // AddRemote gives a repository elsewhere a name. It need not exist yet.
-func (r *Repo) AddRemote(ctx context.Context, name ref.Name, url string) error { return errTODO }
+func (r *Repo) AddRemote(ctx context.Context, name ref.Name, url string) error {
+	if err := name.Check(); err != nil {
+		return err
+	}
+	if url == "" || !utf8.ValidString(url) || strings.ContainsFunc(url, unicode.IsControl) {
+		return fmt.Errorf("remote %s: %w: not an address: %q", name, ref.ErrBadName, url)
+	}
+	return r.write(ctx, "remote", func(c *change) error {
+		next, err := r.editConfig()
+		if err != nil {
+			return err
+		}
+		if _, taken := next.Remotes[name]; taken {
+			return fmt.Errorf("remote %s: %w", name, ErrRemoteExists)
+		}
+		next.Remotes[name] = url
+		c.config = &next
+		return nil
+	})
+}
 
 // RemoveRemote forgets a remote and its branches, as last seen.
 func (r *Repo) RemoveRemote(ctx context.Context, name ref.Name) (RemoteInfo, error) {
-	return RemoteInfo{}, errTODO
+	var out RemoteInfo
+	err := r.write(ctx, "remote", func(c *change) error {
+		next, err := r.editConfig()
+		if err != nil {
+			return err
+		}
+		url, known := next.Remotes[name]
+		if !known {
+			return fmt.Errorf("remote %q: %w", name, ErrNoRemote)
+		}
+		out = RemoteInfo{Name: name, URL: url}
+		if out.Branches, err = r.refs.RemoteBranches(ctx, name); err != nil {
+			return err
+		}
+		for _, b := range out.Branches {
+			c.setRemote(b, ref.RemoteBranch{})
+		}
+		delete(next.Remotes, name)
+		c.config = &next
+		return nil
+	})
+	return out, err
 }
 
-// Fetch brings what a remote's branches lead to, or one branch if it is named, and its
-// tags. No branch of this repository moves.
-func (r *Repo) Fetch(ctx context.Context, remote string, branch ref.Name) (Fetched, error) {
-	return Fetched{}, errTODO
+// editConfig returns the configuration as it stands in the file, since another process may
+// have changed it, to be changed.
+func (r *Repo) editConfig() (config, error) {
+	c, err := readConfig(r.fs)
+	if err != nil {
+		return config{}, err
+	}
+	r.config = c
+	c.Remotes = maps.Clone(c.Remotes)
+	if c.Remotes == nil {
+		c.Remotes = map[ref.Name]string{}
+	}
+	return c, nil
 }
 
-// Pull fetches a branch and merges it into the one that is checked out.
-func (r *Repo) Pull(ctx context.Context, req PullRequest) (Pulled, error) { return Pulled{}, errTODO }
-
-// Push asks a remote to merge what is checked out into a branch of its own.
-func (r *Repo) Push(ctx context.Context, req PushRequest) (Pushed, error) { return Pushed{}, errTODO }
-
-// Clone makes a repository in fs, an empty folder, with the branches and tags of another.
-func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequest) (*Repo, Cloned, error) {
-	return nil, Cloned{}, errTODO
+// dial opens a remote by its name, or a repository by its path. The name is empty if no
+// remote is at that path.
+func (r *Repo) dial(ctx context.Context, remote string) (Remote, ref.Name, error) {
+	if remote == "" {
+		remote = string(DefaultRemote)
+	}
+	c, err := readConfig(r.fs)
+	if err != nil {
+		return nil, "", err
+	}
+	name := ref.Name(remote)
+	url, named := c.Remotes[name]
+	if !named {
+		name, url = "", remote
+		for _, n := range slices.Sorted(maps.Keys(c.Remotes)) {
+			if c.Remotes[n] == remote {
+				name = n
+				break
+			}
+		}
+	}
+	opened, err := openRemote(ctx, r.opts, url)
+	if err != nil && !named && errors.Is(err, ErrNoRemote) {
+		err = fmt.Errorf("%w: no remote has this name, and no repository is at this path", err)
+	}
+	return opened, name, err
 }
 
-var _ = key.Public{}
+func openRemote(ctx context.Context, opts Options, url string) (Remote, error) {
+	if opts.OpenPath == nil {
+		return nil, fmt.Errorf("%q: %w", url, ErrNoRemote)
+	}
+	other, err := opts.OpenPath(ctx, url)
+	if errors.Is(err, ErrNoRepository) {
+		return nil, fmt.Errorf("%q: %w: %w", url, ErrNoRemote, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", url, err)
+	}
+	return local{other}, nil
+}
+
+// local is a Remote on the same machine.
+type local struct{ repo *Repo }
+
+// Refs implements Remote.
+func (l local) Refs(ctx context.Context) (RemoteRefs, error) { return l.repo.Offer(ctx) }
+
+// Objects implements Remote.
+func (l local) Objects() Source { return offered{l.repo} }
+
+// Merge implements Remote.
+func (l local) Merge(ctx context.Context, from Source, req RemoteMerge) (RemoteMerged, error) {
+	return l.repo.Receive(ctx, from, req)
+}
+
+// Close implements Remote.
+func (l local) Close() error { return l.repo.Close() }
+
+// offered is a repository's objects, opened when they are first asked for.
+type offered struct{ repo *Repo }
+
+// Get implements Source.
+func (o offered) Get(ctx context.Context, h object.Hash) ([]byte, error) {
+	l, err := o.repo.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.Objects.Get(ctx, h)
+}
+
+// Seal implements Source.
+func (o offered) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
+	l, err := o.repo.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return l.Objects.Seal(ctx, h)
+}
+
+// Offer says where this repository stands, to another one.
+func (r *Repo) Offer(ctx context.Context) (RemoteRefs, error) {
+	l, err := r.ledger(ctx)
+	if err != nil {
+		return RemoteRefs{}, err
+	}
+	out := RemoteRefs{Directory: l.Directory.ID, Lineage: l.Directory.Lineage}
+	if out.Head, err = r.refs.Head(ctx); err != nil {
+		return RemoteRefs{}, err
+	}
+	if out.Branches, err = r.refs.Branches(ctx); err != nil {
+		return RemoteRefs{}, err
+	}
+	out.Tags, err = r.refs.Tags(ctx)
+	return out, err
+}

@@ -140,7 +140,7 @@ func (r *Repo) Close() error {
 // Init makes a new repository in fs: a Directory owned by the identity, and the branch
 // master with an empty root block.
 func Init(ctx context.Context, fs billy.Filesystem, opts Options) (*Repo, error) {
-	return create(ctx, fs, opts, func(r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
+	return create(ctx, fs, opts, func(_ context.Context, r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
 		nonce, err := r.nonce()
 		if err != nil {
 			return branch.Block{}, err
@@ -169,7 +169,7 @@ func Init(ctx context.Context, fs billy.Filesystem, opts Options) (*Repo, error)
 // create makes a repository's folder. The configuration is written last: until then there
 // is no repository.
 func create(ctx context.Context, fs billy.Filesystem, opts Options,
-	genesis func(*Repo, store.Writer, branch.Signer) (branch.Block, error),
+	genesis func(context.Context, *Repo, store.Writer, branch.Signer) (branch.Block, error),
 	fill func(context.Context, *Repo, store.Writer, *branch.Ledger, branch.Signer) error,
 ) (*Repo, error) {
 	if _, err := readConfig(fs); !errors.Is(err, ErrNoRepository) {
@@ -200,7 +200,7 @@ func create(ctx context.Context, fs billy.Filesystem, opts Options,
 		return nil, err
 	}
 	defer w.Rollback()
-	block, err := genesis(r, w, owner)
+	block, err := genesis(ctx, r, w, owner)
 	if err != nil {
 		return nil, err
 	}

@@ -199,7 +199,8 @@ func defineSpec(o schemaOptions, wanted []table.Column, current *table.Schema) (
 		if _, known := places[name]; !known {
 			return spec, hinted("aergo schema "+o.table+" shows the columns", fmt.Errorf("column %q: %w", name, repo.ErrColumns))
 		}
-		spec.Unset = append(spec.Unset, table.ColumnField(name))
+		field := (&table.Schema{Columns: []table.Column{{Name: name}}}).Fields()[0].Name
+		spec.Unset = append(spec.Unset, field)
 	}
 	return spec, nil
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"aergo/contract/value"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 	rowkey "aergo/repo/state/key"
 )
 
@@ -68,3 +71,5 @@ func printExclusions(s *ui.Streams, list []repo.Exclusion, limit int) error {
 	}
 	return nil
 }
+
+func sortedNames[V any](m map[ref.Name]V) []ref.Name { return slices.Sorted(maps.Keys(m)) }

@@ -141,11 +141,19 @@ func (d *Directory) Producer(id object.Hash) (object.Identity, bool) {
 
 // Native says whether a block that cites the Directory named id and was made by producer
 // may stand in this repository's own chains: this Directory or one upstream answers for
-// it, or its producer may write here. Any other block is foreign: its transactions come
-// in only by a merge.
+// it; or its producer owns one of them, and made the block in another clone of the
+// lineage. Any other block is foreign: its transactions come in only by a merge.
 func (d *Directory) Native(id object.Hash, producer [object.PublicSize]byte) bool {
 	if who, ok := d.Producer(id); ok {
 		return who.Key == producer
 	}
-	return d.MayWrite(producer)
+	if d.MayWrite(producer) {
+		return true
+	}
+	for _, up := range d.Upstream {
+		if up.Owner.Key == producer {
+			return true
+		}
+	}
+	return false
 }

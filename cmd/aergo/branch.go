@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"aergo/cmd/aergo/ui"
+	"aergo/repo"
+	"aergo/repo/ref"
+)
+
+func newBranch(a *app) *cobra.Command {
+	var block, remove, removeAnyway string
+	c := &cobra.Command{
+		Use:   "branch [NAME]",
+		Short: "List branches, or make one",
+		Long: `List the branches, or make one that starts at what is checked out or at another block.
+The new branch is not checked out: aergo checkout NAME, or aergo checkout -b NAME at once.`,
+		Example: "  aergo branch\n  aergo branch feature\n  aergo branch old --block=1f3a9c2e\n  aergo branch -d feature",
+		Args:    wants(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case remove != "" || removeAnyway != "":
+				if len(args) > 0 || block != "" || remove != "" && removeAnyway != "" {
+					return usagef("usage: aergo branch -d NAME", "branch: delete one branch at a time")
+				}
+				return a.deleteBranch(c.Context(), remove+removeAnyway, removeAnyway != "")
+			case len(args) == 1:
+				return a.createBranch(c.Context(), args[0], block)
+			case block != "":
+				return usagef("usage: aergo branch NAME --block=HASH", "branch: no name")
+			}
+			return a.listBranches(c.Context())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&block, "block", "", "start at the block `HASH`, or another revision")
+	f.StringVarP(&remove, "delete", "d", "", "delete the branch `NAME`, whose blocks others must have")
+	f.StringVarP(&removeAnyway, "delete-anyway", "D", "", "delete the branch `NAME` even if its blocks are nowhere else")
+	for _, flag := range []string{"delete", "delete-anyway"} {
+		_ = c.RegisterFlagCompletionFunc(flag, a.complete(branchNames))
+	}
+	_ = c.RegisterFlagCompletionFunc("block", a.complete(revisionNames))
+	return c
+}
+
+func (a *app) createBranch(ctx context.Context, name, at string) error {
+	return a.withRepository(ctx, func(r *repo.Repo) error {
+		parsed, err := ref.ParseName(name)
+		if err != nil {
+			return err
+		}
+		b, err := r.CreateBranch(ctx, parsed, at)
+		if err != nil {
+			return err
+		}
+		if a.ui.JSON {
+			return a.ui.PrintJSON(nameJSON{Name: name, Block: b.Head})
+		}
+		return a.ui.Printf("Made branch %s at block %s\n", b.Name, b.Head.Short())
+	})
+}
+
+func (a *app) deleteBranch(ctx context.Context, name string, anyway bool) error {
+	return a.withRepository(ctx, func(r *repo.Repo) error {
+		parsed, err := ref.ParseName(name)
+		if err != nil {
+			return err
+		}
+		b, err := r.DeleteBranch(ctx, parsed, anyway)
+		if err != nil {
+			return meantName(ctx, r, name, branchNames, err)
+		}
+		if a.ui.JSON {
+			return a.ui.PrintJSON(nameJSON{Name: name, Block: b.Head, Deleted: true})
+		}
+		return a.ui.Printf("Deleted branch %s, which was at block %s\n", b.Name, b.Head.Short())
+	})
+}
+
+func (a *app) listBranches(ctx context.Context) error {
+	return a.withRepository(ctx, func(r *repo.Repo) error {
+		all, current, err := r.Branches(ctx)
+		if err != nil {
+			return err
+		}
+		var list []nameJSON
+		for _, b := range all {
+			list = append(list, nameJSON{Name: string(b.Name), Block: b.Head, Current: b.Name == current})
+		}
+		return a.printNames(list)
+	})
+}
+
+// printNames lists branches or tags.
+func (a *app) printNames(list []nameJSON) error {
+	t := a.ui.Table(ui.Column{}, ui.Column{}, ui.Column{})
+	for _, n := range list {
+		if a.ui.JSON {
+			if err := a.ui.PrintJSON(n); err != nil {
+				return err
+			}
+			continue
+		}
+		mark := ""
+		if n.Current {
+			mark = "*"
+		}
+		t.Row(mark, n.Name, n.Block.Short())
+	}
+	return t.Close()
+}
+

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"aergo/repo"
+	"aergo/repo/object"
+	"aergo/repo/ref"
+)
+
+// mergedJSON is the account of a merge.
+type mergedJSON struct {
+	Block       object.Hash     `json:"block"`
+	Applied     uint64          `json:"applied"` // no-ops and resolved ones included
+	Excluded    []exclusionJSON `json:"excluded"`
+	Already     uint64          `json:"already"`
+	Inherited   uint64          `json:"inherited"`
+	Resolved    uint64          `json:"resolved"`
+	FastForward bool            `json:"fast_forward"`
+	Target      string          `json:"target"`
+	Source      *object.Hash    `json:"source,omitempty"`
+	Height      uint64          `json:"height"`
+	Noop        uint64          `json:"noop"`
+	Dropped     uint64          `json:"dropped"`
+	Forced      uint64          `json:"forced"`
+	UpToDate    bool            `json:"up_to_date"`
+	DryRun      bool            `json:"dry_run"`
+}
+
+func mergedShape(m repo.Merged) mergedJSON {
+	out := mergedJSON{
+		Block: m.Block, Applied: m.Applied, Excluded: exclusionShapes(m.Excluded), Already: m.Already, Inherited: m.Inherited,
+		Resolved: m.Resolved, FastForward: m.FastForward, Target: string(m.Target), Height: m.Height, Noop: m.Noop,
+		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun,
+	}
+	if !m.Source.IsZero() {
+		out.Source = &m.Source
+	}
+	return out
+}
+
+// mergeFlags are the options that every command has that merges.
+type mergeFlags struct {
+	ours, theirs, strict bool
+	message              string
+}
+
+func (m *mergeFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVarP(&m.message, "message", "m", "", "why, `MESSAGE`")
+	f.BoolVar(&m.strict, "strict", false, "change nothing and exit with 1 if anything would be excluded")
+	f.BoolVar(&m.ours, "ours", false, "leave conflicting transactions out for good: ours wins")
+	f.BoolVar(&m.theirs, "theirs", false, "force what conflicting transactions do: theirs wins")
+	c.MarkFlagsMutuallyExclusive("ours", "theirs", "strict")
+}
+
+func (m *mergeFlags) mode() object.Mode {
+	switch {
+	case m.ours:
+		return object.ModeOurs
+	case m.theirs:
+		return object.ModeTheirs
+	}
+	return object.ModeExclude
+}
+
+func newMerge(a *app) *cobra.Command {
+	var flags mergeFlags
+	var req repo.MergeRequest
+	var into string
+	c := &cobra.Command{
+		Use:   "merge REV",
+		Short: "Bring a branch's transactions to the one that is checked out",
+		Long: `Bring every transaction that a branch has and this one lacks here, each with its author's
+signature, and run it again. What conflicts is excluded, with the reason, and never lost:
+aergo excluded lists it. Numbers that both sides added to add up, changes of different
+fields of a row both apply, and equal changes agree.`,
+		Example:           "  aergo merge feature\n  aergo merge feature --dry-run\n  aergo merge master --into feature --strict",
+		Args:              wants(1, 1),
+		ValidArgsFunction: a.complete(revisionNames),
+		RunE: func(c *cobra.Command, args []string) error {
+			req.Source, req.Mode, req.Strict, req.Message = args[0], flags.mode(), flags.strict, flags.message
+			return a.merge(c.Context(), req, into)
+		},
+	}
+	flags.add(c)
+	c.Flags().StringVar(&into, "into", "", "merge into `BRANCH`, not into what is checked out")
+	c.Flags().BoolVarP(&req.DryRun, "dry-run", "n", false, "say what would happen and change nothing")
+	_ = c.RegisterFlagCompletionFunc("into", a.complete(branchNames))
+	return c
+}
+
+func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) error {
+	return a.withRepository(ctx, func(r *repo.Repo) error {
+		if into != "" {
+			name, err := ref.ParseName(into)
+			if err != nil {
+				return err
+			}
+			req.Into = name
+		}
+		m, err := r.Merge(ctx, req)
+		if err != nil && !errors.Is(err, repo.ErrConflict) {
+			return meantName(ctx, r, req.Source, revisionNames, err)
+		}
+		// A merge that is refused for its conflicts has an account all the same.
+		if printErr := a.printMerged(m, account{what: req.Source, refused: err != nil}); printErr != nil {
+			return printErr
+		}
+		return err
+	})
+}
+
+// account says what an account of transactions is about.
+type account struct {
+	what    string // source
+	done    string // "Merged" unless it is another verb
+	would   string // "Would merge"
+	refused bool   // nothing was changed
+}
+
+func (a *app) printMerged(m repo.Merged, about account) error {
+	if a.ui.JSON {
+		return a.ui.PrintJSON(mergedShape(m))
+	}
+	if err := a.ui.Printf("%s\n", mergedLine(m, about)); err != nil {
+		return err
+	}
+	if len(m.Excluded) == 0 {
+		return nil
+	}
+	return printExclusions(a.ui, m.Excluded, exclusionRowsMax)
+}
+
+// mergedLine is the account in one line.
+func mergedLine(m repo.Merged, about account) string {
+	if m.UpToDate {
+		return fmt.Sprintf("Nothing to do: %s has all of %s", m.Target, about.what)
+	}
+	verb := "Merged"
+	if about.done != "" {
+		verb = about.done
+	}
+	if m.DryRun || about.refused {
+		verb = "Would merge"
+		if about.would != "" {
+			verb = about.would
+		}
+	}
+	line := fmt.Sprintf("%s %s into %s", verb, transactions(m.Applied), m.Target)
+	switch {
+	case m.DryRun || about.refused:
+	case m.FastForward:
+		line += fmt.Sprintf(" by moving it to %s", m.Block.Short())
+	default:
+		line += " as " + m.Block.Short()
+	}
+	var rest []string
+	for _, part := range []struct {
+		n    uint64
+		word string
+	}{
+		{m.Resolved, "resolved"}, {m.Forced, "forced"}, {m.Already, "here already"}, {m.Inherited, "excluded there already"}, {m.Dropped, "dropped there"},
+	} {
+		if part.n > 0 {
+			rest = append(rest, number(part.n)+" "+part.word)
+		}
+	}
+	if n := uint64(len(m.Excluded)); n > 0 {
+		excluded := number(n) + " excluded"
+		if !m.DryRun && !about.refused {
+			excluded += ": aergo excluded list"
+		}
+		rest = append(rest, excluded)
+	}
+	return strings.Join(append([]string{line}, rest...), ", ")
+}
