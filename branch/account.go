@@ -63,16 +63,19 @@ func splitSpans(runs []object.Run, fn func(span uint64, runs []object.Run) error
 	return fn(span, part)
 }
 
-func decodeRuns(value []byte) ([]object.Run, error) {
+// decodeRuns reads the value of a span: runs that ascend and lie within it.
+func decodeRuns(value []byte, span uint64) ([]object.Run, error) {
 	r := object.NewReader(value)
 	runs := r.Runs()
 	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("account: %w", err)
 	}
-	for i := 1; i < len(runs); i++ {
-		if runs[i].First < runs[i-1].First+runs[i-1].Count {
-			return nil, fmt.Errorf("account: %w: runs overlap", object.ErrMalformed)
+	at := span * accountSpan
+	for _, run := range runs {
+		if run.First < at || endOf(run) > (span+1)*accountSpan {
+			return nil, fmt.Errorf("account: %w: runs overlap or leave their span", object.ErrMalformed)
 		}
+		at = endOf(run)
 	}
 	return runs, nil
 }
@@ -83,8 +86,12 @@ func (a Account) Runs(ctx context.Context, markHeight uint64, batch object.Hash)
 	var all []object.Run
 	from := accountKey(markHeight, batch, 0)
 	to := append(accountKey(markHeight, batch, 1<<32-1), 0)
-	err := a.Range(ctx, from, to, func(_, value []byte) error {
-		runs, err := decodeRuns(value)
+	err := a.Range(ctx, from, to, func(k, value []byte) error {
+		_, _, span, err := splitAccountKey(k)
+		if err != nil {
+			return err
+		}
+		runs, err := decodeRuns(value, span)
 		all = append(all, runs...)
 		return err
 	})
@@ -114,16 +121,16 @@ func Missing(ctx context.Context, target, source Account, fn func(AccountEntry) 
 		if theirs == nil {
 			return nil
 		}
-		mark, batch, _, err := splitAccountKey(k)
+		mark, batch, span, err := splitAccountKey(k)
 		if err != nil {
 			return err
 		}
-		runs, err := decodeRuns(theirs)
+		runs, err := decodeRuns(theirs, span)
 		if err != nil {
 			return err
 		}
 		if ours != nil {
-			have, err := decodeRuns(ours)
+			have, err := decodeRuns(ours, span)
 			if err != nil {
 				return err
 			}
@@ -144,71 +151,6 @@ func Missing(ctx context.Context, target, source Account, fn func(AccountEntry) 
 	return flush()
 }
 
-// subtractRuns returns the parts of runs that no run of have covers. Both ascend.
-func subtractRuns(runs, have []object.Run) []object.Run {
-	var out []object.Run
-	for _, run := range runs {
-		at, end := run.First, run.First+run.Count
-		for _, h := range have {
-			if h.First+h.Count <= at || h.First >= end {
-				continue
-			}
-			if h.First > at {
-				out = append(out, object.Run{First: at, Count: h.First - at, Verdict: run.Verdict})
-			}
-			at = h.First + h.Count
-		}
-		if at < end {
-			out = append(out, object.Run{First: at, Count: end - at, Verdict: run.Verdict})
-		}
-	}
-	return out
-}
-
-// mergeRuns returns the union of two sets of runs in canonical form: ascending, and
-// joined where they touch with the same verdict. A transaction in both takes the verdict
-// of later: a replay or drop order has changed it.
-func mergeRuns(earlier, later []object.Run) []object.Run {
-	return joinRuns(sortedRuns(append(subtractRuns(earlier, sortedRuns(later)), later...)))
-}
-
-// joinRuns joins ascending runs where they touch with the same verdict, in place.
-func joinRuns(runs []object.Run) []object.Run {
-	out := runs[:0]
-	for _, run := range runs {
-		if n := len(out); n > 0 && out[n-1].First+out[n-1].Count == run.First && out[n-1].Verdict == run.Verdict {
-			out[n-1].Count += run.Count
-			continue
-		}
-		out = append(out, run)
-	}
-	return out
-}
-
-func sortedRuns(runs []object.Run) []object.Run {
-	out := slices.Clone(runs)
-	slices.SortFunc(out, func(a, b object.Run) int {
-		switch {
-		case a.First < b.First:
-			return -1
-		case a.First > b.First:
-			return 1
-		}
-		return 0
-	})
-	return out
-}
-
-// VerdictOf returns the verdict of one transaction among ascending runs.
-func VerdictOf(runs []object.Run, index uint64) (object.Verdict, bool) {
-	for _, run := range runs {
-		if index >= run.First && index < run.First+run.Count {
-			return run.Verdict, true
-		}
-	}
-	return 0, false
-}
-
 // update returns the account with the runs of a block's entries added. marks tells the
 // mark height of each batch.
 func (a Account) update(ctx context.Context, w state.NodeWriter, entries []object.Entry, marks map[object.Hash]uint64, workers int) (Account, error) {
@@ -227,7 +169,7 @@ func (a Account) update(ctx context.Context, w state.NodeWriter, entries []objec
 			}
 			var have []object.Run
 			if ok {
-				if have, err = decodeRuns(value); err != nil {
+				if have, err = decodeRuns(value, span); err != nil {
 					return err
 				}
 			}
@@ -246,29 +188,14 @@ func (a Account) update(ctx context.Context, w state.NodeWriter, entries []objec
 	return Account{tree}, nil
 }
 
-// SubtractRuns returns the parts of ascending runs that no run of have covers.
-func SubtractRuns(runs, have []object.Run) []object.Run { return subtractRuns(runs, sortedRuns(have)) }
-
-// IntersectRuns returns the parts of ascending runs that within covers.
-func IntersectRuns(runs []object.Run, within object.Run) []object.Run {
-	var out []object.Run
-	for _, run := range runs {
-		first, end := max(run.First, within.First), min(run.First+run.Count, within.First+within.Count)
-		if first < end {
-			out = append(out, object.Run{First: first, Count: end - first, Verdict: run.Verdict})
-		}
-	}
-	return out
-}
-
 // Excluded calls fn for every transaction whose verdict is excluded, in account order.
 func (a Account) Excluded(ctx context.Context, fn func(batch object.Hash, index uint64) error) error {
 	return a.Range(ctx, nil, nil, func(k, value []byte) error {
-		_, batch, _, err := splitAccountKey(k)
+		_, batch, span, err := splitAccountKey(k)
 		if err != nil {
 			return err
 		}
-		runs, err := decodeRuns(value)
+		runs, err := decodeRuns(value, span)
 		if err != nil {
 			return err
 		}
@@ -276,8 +203,8 @@ func (a Account) Excluded(ctx context.Context, fn func(batch object.Hash, index 
 			if run.Verdict != object.VerdictExcluded {
 				continue
 			}
-			for i := uint64(0); i < run.Count; i++ {
-				if err := fn(batch, run.First+i); err != nil {
+			for i := run.First; i < endOf(run); i++ {
+				if err := fn(batch, i); err != nil {
 					return err
 				}
 			}

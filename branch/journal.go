@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 	"path"
-	"strconv"
 
 	"github.com/go-git/go-billy/v5"
 
@@ -66,20 +64,11 @@ func (j *Journal) name(n uint64) string { return path.Join(j.folder, fmt.Sprintf
 
 // current returns the number of the newest file, 0 if there is none.
 func (j *Journal) current() (uint64, error) {
-	infos, err := j.fs.ReadDir(j.folder)
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
+	files, err := j.Files()
+	if err != nil || len(files) == 0 {
 		return 0, err
 	}
-	var newest uint64
-	for _, info := range infos {
-		if n, err := strconv.ParseUint(info.Name(), 10, 32); err == nil {
-			newest = max(newest, n)
-		}
-	}
-	return newest, nil
+	return files[len(files)-1], nil
 }
 
 // Load reads the current file.
@@ -100,7 +89,12 @@ func (j *Journal) load(n uint64) (Contents, error) {
 	if err != nil {
 		return Contents{}, err
 	}
-	c := Contents{Place: Place{File: n}}
+	return parse(n, data)
+}
+
+// parse reads the frames of a file, up to a torn tail.
+func parse(file uint64, data []byte) (Contents, error) {
+	c := Contents{Place: Place{File: file}}
 	for {
 		payload, size := nextFrame(data[c.Place.LengthBytes:])
 		if payload == nil {

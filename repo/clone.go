@@ -63,8 +63,8 @@ func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequ
 	cl := cloning{from: other, refs: refs, req: req, out: &out}
 	r, err := create(ctx, fs, opts, cl.genesis, cl.fill)
 	if err != nil {
-		if cl.repo != nil { // what is there now, we made
-			err = errors.Join(err, cl.repo.Close(), removeContents(fs))
+		if cl.begun { // what is there now, we made
+			err = errors.Join(err, removeContents(fs))
 		}
 		return nil, Cloned{}, err
 	}
@@ -100,16 +100,16 @@ func removeContents(fs billy.Filesystem) error {
 
 // cloning is a clone while it is made.
 type cloning struct {
-	repo *Repo
-	from Remote
-	refs RemoteRefs
-	req  CloneRequest
-	out  *Cloned
+	begun bool
+	from  Remote
+	refs  RemoteRefs
+	req   CloneRequest
+	out   *Cloned
 }
 
 // genesis forks the other repository's Directory.
 func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
-	cl.repo = r
+	cl.begun = true
 	upstream := &directory.Directory{Lineage: cl.refs.Lineage}
 	rc := r.newReceiver(r.ledgerOver(nil, upstream), w, cl.from.Objects())
 	if err := rc.take(ctx, cl.refs.Directory); err != nil {

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/go-git/go-billy/v5/memfs"
@@ -215,5 +216,26 @@ func TestMergeModes(t *testing.T) {
 			}
 			validateAll(t, r)
 		})
+	}
+}
+
+func TestScheduleShowsTheTree(t *testing.T) {
+	r := initAt(t, memfs.New())
+	var ops []string
+	for i := range 1000 {
+		ops = append(ops, fmt.Sprintf(`{"op":"put","table":"t","key":"k%d","fields":{"n":%d}}`, i, i))
+	}
+	apply(t, r, ops...)
+	c := commit(t, r, "a thousand rows")
+	s, err := r.Schedule(t.Context(), "")
+	if err != nil || s.Block != c.Block || s.Transactions != 1000 || s.Root.Kind != "parallel" || s.Leaves < 2 {
+		t.Fatalf("schedule %+v, %v", s, err)
+	}
+	total := 0
+	for _, child := range s.Root.Children {
+		total += child.Count
+	}
+	if total != 1000 || s.CriticalPath >= s.Work || s.Makespan[2]*3 > s.Work*2 {
+		t.Errorf("%d transactions below the root, critical path %d of %d, makespan %v", total, s.CriticalPath, s.Work, s.Makespan)
 	}
 }

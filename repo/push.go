@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"aergo/branch"
+	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -29,10 +30,10 @@ type Pushed struct {
 	LocalMoved bool     // the local branch went forward to the merge that the remote made
 	// Behind says why the answer could not be taken in here, though the remote has merged;
 	// the next fetch tries again. It is nil if all went well.
-	Behind error
-	Tags       []ref.Tag
-	Conflicts  []TagConflict
-	Transfer   Transfer
+	Behind    error
+	Tags      []ref.Tag
+	Conflicts []TagConflict
+	Transfer  Transfer
 }
 
 // Push asks a remote to merge what is checked out into a branch of its own. Only what is
@@ -178,6 +179,9 @@ func (r *Repo) mergeReceived(ctx context.Context, c *change, out *RemoteMerged, 
 	target := out.Branch
 	var err error
 	out.Merged, err = r.merge(ctx, c, target, head, MergeRequest{Mode: req.Mode, Strict: req.Strict, Message: req.Message})
+	if errors.Is(err, key.ErrNoKey) {
+		err = fmt.Errorf("%w: only the owner of the repository may merge there: %w", ErrNotPermitted, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ const (
 	packsFolder = "packs"
 	refsFolder  = "refs"
 	poolsFolder = "pools"
+
+	operationsFile = "oplog"
+
 	// frameCacheBytes holds the tree of a million rows: a merge that touches all of it
 	// reads it four times over.
 	frameCacheBytes = 128 << 20
@@ -119,7 +122,7 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 		return nil, err
 	}
 	return &Repo{
-		fs: fs, opts: opts, config: c, refs: ref.NewStore(refsFS), log: oplog.New(fs, "oplog"),
+		fs: fs, opts: opts, config: c, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile),
 		workers: dtt.NewPool(opts.Workers),
 	}, nil
 }
@@ -182,6 +185,12 @@ func create(ctx context.Context, fs billy.Filesystem, opts Options,
 	if err != nil {
 		return nil, err
 	}
+	made := false
+	defer func() {
+		if !made {
+			_ = r.Close()
+		}
+	}()
 	unlock, err := r.acquire(ctx)
 	if err != nil {
 		return nil, err
@@ -216,7 +225,7 @@ func create(ctx context.Context, fs billy.Filesystem, opts Options,
 	if err := writeConfig(fs, r.config); err != nil {
 		return nil, err
 	}
-	r.led = l
+	r.led, made = l, true
 	return r, nil
 }
 

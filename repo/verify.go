@@ -2,13 +2,17 @@ package repo
 
 import (
 	"context"
+	"fmt"
 
+	"aergo/branch"
+	"aergo/consensus/directory"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 )
 
 // VerifyRequest says what to verify.
 type VerifyRequest struct {
-	All bool   // everything that branches and tags lead to
+	All bool   // everything that branches, tags and remotes' branches lead to
 	Rev string // otherwise what this leads to; empty for what is checked out
 }
 
@@ -17,38 +21,179 @@ type Verified struct {
 	Blocks       uint64 // executed again
 	Foreign      uint64 // of other repositories: hashes, links and signatures only
 	Transactions uint64
-	Signatures   uint64
+	Signatures   uint64 // of blocks, batches, orders and tags
 	Excluded     uint64
 	Tags         uint64
 }
 
-// Verify executes every block again, from the root, ancestors first and each once. The
-// first fault ends it: the error names the block and wraps branch.ErrInvalid or
-// store.ErrCorrupt. progress may be nil.
+// Verify executes every block again, from the root, ancestors first and each once:
+// signatures, rights, orders, verdicts and roots. Foreign blocks that merges took in are
+// executed by the rules of their own Directory where that is possible. The first fault
+// ends it: the error names the block and wraps branch.ErrInvalid or store.ErrCorrupt.
 func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) {
-	return Verified{}, errTODO
+	v := verification{repo: r}
+	l, err := r.ledger(ctx)
+	if err != nil {
+		return v.out, err
+	}
+	heads, err := v.heads(ctx, req)
+	if err != nil {
+		return v.out, err
+	}
+	ids, err := ancestors(ctx, l.Chain, heads)
+	if err != nil {
+		return v.out, err
+	}
+	// What is on a branch of ours is judged like anything else.
+	v.judge = &judge{
+		ledger: l, own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
+	}
+	for i, id := range ids {
+		if err := v.block(ctx, id); err != nil {
+			return v.out, err
+		}
+		r.opts.Progress(Progress{Phase: "verifying", Done: uint64(i + 1), Total: uint64(len(ids))})
+	}
+	return v.out, nil
 }
 
-// Problem is one fault of what is stored.
-type Problem struct {
-	File   string // in the repository's folder
-	Offset int64  // in bytes; -1 if it is about the whole file, or none
-	What   string
-	Object object.Hash // zero if no object is known to be bad
+// verification is a Verify on its way.
+type verification struct {
+	repo  *Repo
+	judge *judge
+	out   Verified
 }
 
-// FsckReport is the state of what is stored.
-type FsckReport struct {
-	Packs, Objects uint64
-	Bytes          uint64 // of packs and indexes
-	TornBytes      uint64 // left by a crash, of no harm
-	Reachable      uint64 // objects that something leads to
-	Refs           uint64
-	Pools          uint64
-	Operations     uint64
-	Problems       []Problem
+// heads returns where to begin, and checks the tags among it.
+func (v *verification) heads(ctx context.Context, req VerifyRequest) ([]object.Hash, error) {
+	if !req.All {
+		b, err := v.repo.Resolve(ctx, req.Rev)
+		return []object.Hash{b.ID}, err
+	}
+	at := &roots{}
+	if _, err := v.repo.refRoots(ctx, at, func(err error) error { return err }); err != nil {
+		return nil, err
+	}
+	tags, err := v.repo.refs.Tags(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tags {
+		if err := v.tag(ctx, t); err != nil {
+			return nil, fmt.Errorf("tag %s: %w", t.Name, err)
+		}
+	}
+	return at.blocks, nil
 }
 
-// Fsck reads every byte that is stored, and says what is damaged or missing. It changes
-// nothing.
-func (r *Repo) Fsck(ctx context.Context) (FsckReport, error) { return FsckReport{}, errTODO }
+func (v *verification) tag(ctx context.Context, t ref.Tag) error {
+	if t.Object.IsZero() {
+		return nil
+	}
+	l := v.repo.led
+	data, err := l.Objects.Get(ctx, t.Object)
+	if err != nil {
+		return err
+	}
+	// The same checks as for a tag that comes from elsewhere.
+	rc := receiver{ledger: l, from: checked{l.Objects}}
+	if _, err := rc.seal(ctx, object.KindTag, t.Object, data); err != nil {
+		return err
+	}
+	record, err := object.DecodeTag(data)
+	if err != nil {
+		return err
+	}
+	if record.Name != string(t.Name) || record.Block != t.Block {
+		return fmt.Errorf("%w: its record is about %q at %s", branch.ErrInvalid, record.Name, record.Block.Short())
+	}
+	v.out.Tags++
+	v.out.Signatures++
+	return nil
+}
+
+// block verifies one block, whose ancestors have been verified.
+func (v *verification) block(ctx context.Context, id object.Hash) error {
+	b, err := v.judge.ledger.Block(ctx, id)
+	if err != nil {
+		return err
+	}
+	if b.Branch.IsZero() { // a Directory's: who it belongs to is part of the genesis
+		_, err := directory.Load(ctx, v.judge.ledger.Objects, id)
+		v.out.Signatures++
+		return err
+	}
+	own, err := v.judge.check(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !own {
+		own = v.elsewhere(ctx, b)
+	}
+	if own {
+		v.out.Blocks++
+	} else {
+		v.out.Foreign++
+	}
+	return v.count(ctx, b)
+}
+
+// elsewhere says whether a foreign block holds in the repository that made it. Nothing
+// here depends on the answer: a merge ran its transactions anew.
+func (v *verification) elsewhere(ctx context.Context, b branch.Block) bool {
+	home, ok := v.judge.directories[b.Directory]
+	if !ok {
+		return false
+	}
+	l := *v.judge.ledger
+	l.Directory = home
+	return l.Validate(ctx, b) == nil
+}
+
+func (v *verification) count(ctx context.Context, b branch.Block) error {
+	body, err := v.judge.ledger.Body(ctx, b)
+	if err != nil {
+		return err
+	}
+	batches := map[object.Hash]bool{}
+	for i := range body.Entries {
+		batches[body.Entries[i].Batch] = true
+		v.out.Excluded += uint64(len(body.Entries[i].Excluded))
+	}
+	v.out.Transactions += body.Transactions()
+	v.out.Signatures += uint64(1 + len(batches) + len(body.Orders))
+	return nil
+}
+
+// ancestors returns blocks and all that they descend from, over parents, absorbed heads
+// and Directories, each once and after its own ancestors.
+func ancestors(ctx context.Context, c branch.Chain, heads []object.Hash) ([]object.Hash, error) {
+	var order []object.Hash
+	done := map[object.Hash]bool{{}: true}
+	var stack []visit
+	for _, head := range heads {
+		stack = append(stack[:0], visit{id: head})
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if done[top.id] || top.expanded {
+				if !done[top.id] {
+					order = append(order, top.id)
+				}
+				done[top.id] = true
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			top.expanded = true
+			b, err := c.Block(ctx, top.id)
+			if err != nil {
+				return nil, err
+			}
+			for _, up := range [...]object.Hash{b.Absorbed, b.Directory, b.Parent} {
+				if !done[up] {
+					stack = append(stack, visit{id: up})
+				}
+			}
+		}
+	}
+	return order, nil
+}

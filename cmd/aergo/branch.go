@@ -111,4 +111,3 @@ func (a *app) printNames(list []nameJSON) error {
 	}
 	return t.Close()
 }
-

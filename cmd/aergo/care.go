@@ -116,11 +116,7 @@ func (a *app) printFsck(f repo.FsckReport) error {
 	if a.ui.JSON {
 		out := fsckJSON{f.Packs, f.Objects, f.Bytes, f.TornBytes, f.Reachable, f.Refs, f.Pools, f.Operations, []problemJSON{}}
 		for _, p := range f.Problems {
-			j := problemJSON{File: p.File, Offset: p.Offset, What: p.What}
-			if !p.Object.IsZero() {
-				j.Object = &p.Object
-			}
-			out.Problems = append(out.Problems, j)
+			out.Problems = append(out.Problems, problemJSON{p.File, p.Offset, p.What, optional(p.Object)})
 		}
 		return a.ui.PrintJSON(out)
 	}

@@ -103,27 +103,55 @@ func (a *app) path(typed string) (string, error) {
 
 // options returns what the door needs to know. The caller calls done at the end.
 func (a *app) options(repository string) (opts repo.Options, done func(), err error) {
-	home, err := a.home()
-	if err != nil {
-		return opts, nil, err
-	}
-	identity, err := a.identity(home)
+	opts, err = a.doorOptions(repository)
 	if err != nil {
 		return opts, nil, err
 	}
 	bars := &bars{streams: a.ui}
-	opts = repo.Options{
+	opts.Progress = bars.show
+	opts.OpenPath = a.openPath
+	return opts, bars.done, nil
+}
+
+func (a *app) doorOptions(repository string) (opts repo.Options, err error) {
+	home, err := a.home()
+	if err != nil {
+		return opts, err
+	}
+	identity, err := a.identity(home)
+	if err != nil {
+		return opts, err
+	}
+	return repo.Options{
 		Keys:     key.NewKeyring(openFolder(filepath.Join(home, keysFolder))),
 		Identity: identity,
 		Clock:    a.env.Clock,
 		Random:   a.env.Random,
 		Lock:     patience{lock.NewFile(filepath.Join(repository, lockFile), "aergo "+a.verb), a.wait},
 		Waiting:  func(holder string) { a.ui.Note("waiting for %s", holder) },
-		Progress: bars.show,
 		Who:      identity,
 		Args:     a.args,
+	}, nil
+}
+
+// openPath opens another repository, by the path of its folder or of the one around it.
+func (a *app) openPath(_ context.Context, typed string) (*repo.Repo, error) {
+	path, err := a.path(strings.TrimPrefix(typed, "file://"))
+	if err != nil {
+		return nil, err
 	}
-	return opts, bars.done, nil
+	if info, err := os.Stat(filepath.Join(path, repositoryFolder)); err == nil && info.IsDir() {
+		path = filepath.Join(path, repositoryFolder)
+	}
+	opts, err := a.doorOptions(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := repo.Open(openFolder(path), opts)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", typed, err)
+	}
+	return r, nil
 }
 
 // home returns the folder of the user's keys.

@@ -103,10 +103,13 @@ func kindOf(ctx context.Context, err error) kind {
 		return kind{exit: exitInterrupted, code: "interrupted", hint: "nothing was changed; run it again"}
 	}
 	var usage *usageError
+	var damaged *damagedError
 	var refused *table.RefusedError
 	switch {
 	case errors.As(err, &usage):
 		return kind{exit: exitUsage, code: "usage"}
+	case errors.As(err, &damaged):
+		return kind{exit: exitIntegrity, code: "damaged", hint: "restore what is damaged from a clone or a backup"}
 	case errors.As(err, &refused):
 		return kind{exit: exitUsage, code: "refused", hint: "aergo schema " + refused.Table + " shows what the table takes"}
 	}
@@ -156,6 +159,7 @@ func answerKinds() []kind {
 		{is: repo.ErrCurrent, exit: exitNo, code: "checked-out", hint: "check out something else first: aergo checkout NAME"},
 		{is: repo.ErrDetached, exit: exitNo, code: "read-only", hint: "go on from here on a branch: aergo checkout -b NAME"},
 		{is: repo.ErrCannotUndo, exit: exitNo, code: "cannot-undo", hint: "aergo op log shows what happened since; aergo revert takes back a block"},
+		{is: repo.ErrRemoteExists, exit: exitNo, code: "exists", hint: "choose another name, or forget the old one: aergo remote rm NAME"},
 		{is: repo.ErrExists, exit: exitNo, code: "exists", hint: "aergo status shows it"},
 		{is: table.ErrRowExists, exit: exitNo, code: "exists", hint: "use put to change it"},
 		{is: key.ErrExists, exit: exitNo, code: "exists", hint: "choose another name"},
@@ -173,6 +177,7 @@ func missingKinds() []kind {
 		{is: repo.ErrNoTable, exit: exitNotFound, code: "no-table", hint: "aergo ls shows the tables"},
 		{is: repo.ErrNoRow, exit: exitNotFound, code: "no-row", hint: "aergo ls TABLE shows the rows"},
 		{is: table.ErrNoRow, exit: exitNotFound, code: "no-row", hint: "aergo ls TABLE shows the rows"},
+		{is: repo.ErrNoRemote, exit: exitNotFound, code: "no-remote", hint: "aergo remote lists the remotes; a path to a repository will do, too"},
 		{is: oplog.ErrNotFound, exit: exitNotFound, code: "no-operation", hint: "aergo op log shows the operations"},
 		{is: repo.ErrRefused, exit: exitNo, code: "refused", hint: "aergo get TABLE KEY shows what is there"},
 		{is: ref.ErrNotFound, exit: exitNotFound, code: "not-found", hint: "aergo branch and aergo tag show what there is"},

@@ -25,12 +25,12 @@ func (a *app) logGraph(ctx context.Context, r *repo.Repo, o logOptions) error {
 			break
 		}
 		before, own, after := lanes.step(b)
-		if before != "" {
-			t.Row(before)
+		for _, line := range before {
+			t.Row(line)
 		}
 		t.Row(append([]string{own}, logCells(b)...)...)
-		if after != "" {
-			t.Row(after)
+		for _, line := range after {
+			t.Row(line)
 		}
 	}
 	return t.Close()
@@ -108,34 +108,33 @@ func (h *latestFirst) Pop() any {
 // lanes are the columns of lines in the graph: the block that each leads down to.
 type lanes []object.Hash
 
-// step draws a block: the line where lanes that lead to it come together, its own line,
-// and the line where the lane of a second parent begins. The first and last may be empty.
-func (l *lanes) step(b repo.Block) (before, own, after string) {
+// step draws a block: lines where lanes that lead to it come together, its own line, and
+// the line where the lane of a second parent begins.
+func (l *lanes) step(b repo.Block) (before []string, own string, after []string) {
 	at := slices.Index(*l, b.ID)
 	if at < 0 {
 		at = len(*l)
 		*l = append(*l, b.ID)
 	}
-	// Other lanes to the same block join the leftmost.
+	// Other lanes to the same block join the leftmost, and those right of them move left.
 	for other := len(*l) - 1; other > at; other-- {
-		if (*l)[other] == b.ID {
-			before = l.draw(other, "|") + "/" + strings.Repeat(" |", len(*l)-other-1)
-			*l = slices.Delete(*l, other, other+1)
+		if (*l)[other] != b.ID {
+			continue
 		}
+		line := strings.Repeat("| ", at) + "|" + strings.Repeat("_|", other-at-1) + "/"
+		before = append(before, line+strings.Repeat(" /", len(*l)-other-1))
+		*l = slices.Delete(*l, other, other+1)
 	}
-	own = l.draw(at, "|") + "*" + strings.Repeat(" |", len(*l)-at-1)
+	own = strings.Repeat("| ", at) + "*" + strings.Repeat(" |", len(*l)-at-1)
 	switch len(b.Parents) {
 	case 0:
 		*l = slices.Delete(*l, at, at+1)
 	case 1:
 		(*l)[at] = b.Parents[0]
 	default:
+		after = []string{strings.Repeat("| ", at) + "|\\" + strings.Repeat(" \\", len(*l)-at-1)}
 		(*l)[at] = b.Parents[0]
-		after = l.draw(at, "|") + "|\\" + strings.Repeat(" |", len(*l)-at-1)
 		*l = slices.Insert(*l, at+1, b.Parents[1])
 	}
 	return before, own, after
 }
-
-// draw returns the first n lanes.
-func (l *lanes) draw(n int, line string) string { return strings.Repeat(line+" ", n) }

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"aergo/contract/table/format"
 	"aergo/contract/value"
 	"aergo/repo"
 )
@@ -120,4 +122,20 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 			count(done.Rows, "row", ""), o.Table, done.Branch, number(done.Added), number(done.Changed), number(done.Removed),
 			number(done.Unchanged), number(done.Pending))
 	})
+}
+
+// explainImport says where in the file, or in the schema, it went wrong.
+func explainImport(o importOptions, err error) error {
+	var unknown *repo.UnknownColumnsError
+	switch {
+	case errors.As(err, &unknown):
+		return hinted("add them with --add-columns, or state them: aergo schema "+o.Table+" COLUMN=TYPE", err)
+	case errors.Is(err, repo.ErrColumns) && len(o.Key) == 0:
+		return hinted("name the key's columns: --key COLUMN,...", err)
+	}
+	var at *format.Error
+	if errors.As(err, &at) {
+		return inFile(o.file, err)
+	}
+	return err
 }

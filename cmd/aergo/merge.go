@@ -38,9 +38,7 @@ func mergedShape(m repo.Merged) mergedJSON {
 		Resolved: m.Resolved, FastForward: m.FastForward, Target: string(m.Target), Height: m.Height, Noop: m.Noop,
 		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun,
 	}
-	if !m.Source.IsZero() {
-		out.Source = &m.Source
-	}
+	out.Source = optional(m.Source)
 	return out
 }
 

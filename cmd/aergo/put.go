@@ -98,7 +98,7 @@ func (a *app) changeRow(ctx context.Context, tableName, key string, fields []str
 		if p.Transactions == 0 {
 			return a.ui.Printf("%s is so already\n", cleanRow(tableName, spec.Key))
 		}
-		return a.ui.Printf("%s %s on %s, %s pending\n", titles[spec.Code], cleanRow(tableName, spec.Key), p.Branch, number(p.Pending))
+		return a.ui.Printf("%s %s on %s, %s pending\n", titleOf(spec.Code), cleanRow(tableName, spec.Key), p.Branch, number(p.Pending))
 	})
 }
 

@@ -82,12 +82,12 @@ func addCommands(root *cobra.Command, a *app) {
 			root.AddCommand(c)
 		}
 	}
-	add(groupLook, newStatus(a), newLog(a), newShow(a), newDiff(a), newBlame(a), newGet(a), newLs(a), newExport(a), newOp(a))
+	add(groupLook, newStatus(a), newLog(a), newShow(a), newDiff(a), newBlame(a), newGet(a), newLs(a), newExport(a), newExcluded(a), newWhy(a), newOp(a))
 	add(groupChange, newInit(a), newPut(a), newIncr(a), newDel(a), newImport(a), newApply(a), newSchema(a), newCommit(a), newUndo(a))
-	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a))
+	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a), newCherryPick(a), newRevert(a))
 	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a))
 	add(groupCare, newVerify(a), newFsck(a), newGC(a))
-	root.AddCommand(newVersion(a))
+	root.AddCommand(newDemo(a), newVersion(a))
 }
 
 // verbOf returns the words of a command behind "aergo".

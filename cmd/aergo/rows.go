@@ -12,12 +12,24 @@ import (
 	rowkey "aergo/repo/state/key"
 )
 
-// titles say what was done to a row.
-var titles = map[table.Code]string{
-	table.Put: "Put", table.Insert: "Inserted", table.Replace: "Replaced", table.Del: "Deleted", table.Incr: "Added to",
+// titleOf says what was done to a row.
+func titleOf(c table.Code) string {
+	switch c {
+	case table.Insert:
+		return "Inserted"
+	case table.Replace:
+		return "Replaced"
+	case table.Del:
+		return "Deleted"
+	case table.Incr:
+		return "Added to"
+	}
+	return "Put"
 }
 
-func cleanRow(tableName string, key []rowkey.Component) string { return ui.Clean(rowName(tableName, key)) }
+func cleanRow(tableName string, key []rowkey.Component) string {
+	return ui.Clean(rowName(tableName, key))
+}
 
 // unwrapSingle takes "transaction 1:" off an error where there is only one.
 func unwrapSingle(err error) error {

@@ -83,9 +83,7 @@ func blockShape(b repo.Block) blockJSON {
 	}
 	for _, o := range b.Orders {
 		j := orderJSON{ID: o.ID, Kind: o.Kind.String(), Mode: o.Mode.String(), Signer: o.Signer.Name, Message: o.Message, Time: o.Time}
-		if !o.Source.IsZero() {
-			j.Source = &o.Source
-		}
+		j.Source = optional(o.Source)
 		out.Orders = append(out.Orders, j)
 	}
 	for _, x := range b.Batches {
@@ -114,9 +112,7 @@ func exclusionShapes(list []repo.Exclusion) []exclusionJSON {
 		j := exclusionJSON{
 			Transaction: fullID(x.Transaction), Reason: x.Reason.String(), Table: x.Table, Key: keyShape(x.Key), Field: x.Field, Op: x.Op,
 		}
-		if !x.Block.IsZero() {
-			j.Block = &x.Block
-		}
+		j.Block = optional(x.Block)
 		out = append(out, j)
 	}
 	return out
@@ -132,3 +128,11 @@ func keyShape(comps []rowkey.Component) json.RawMessage {
 
 // valueShape is the JSON of a field's value, null for none.
 func valueShape(enc []byte) json.RawMessage { return value.AppendJSON(nil, enc) }
+
+// optional is a hash, or nil for none.
+func optional(h object.Hash) *object.Hash {
+	if h.IsZero() {
+		return nil
+	}
+	return &h
+}

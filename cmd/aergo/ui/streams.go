@@ -137,6 +137,9 @@ type styles struct {
 	renderer *lipgloss.Renderer // nil for no colours
 }
 
+// Strong returns text as Out shows what the eye should find first.
+func (s *Streams) Strong(text string) string { return s.outStyles().bold(text) }
+
 func (s *Streams) outStyles() styles { return newStyles(s.Color) }
 func (s *Streams) errStyles() styles { return newStyles(s.ErrColor) }
 
