@@ -32,7 +32,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 .PHONY: bench
 bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; packages on screen
-	$(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
+	AERGO_BENCH_REPORT=$(CURDIR)/docs/benchmarks.md $(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
 	$(GO) test -run '^$$' -bench . -timeout 60m ./branch/... ./contract/... ./dtt/... ./merge/... ./repo/...
 
 .PHONY: replay

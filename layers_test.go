@@ -54,7 +54,7 @@ func house() []room {
 				"testdata/multicodec",
 			},
 			outside: []string{billy, cobra, pflag},
-			tests:   []string{"testdata/rows", "testdata/multicodec", script},
+			tests:   []string{"testdata/rows", script, zstd},
 		},
 		{path: "cmd/aergo/ui", outside: []string{lipgloss, ansi, term, termenv}},
 		{

@@ -340,6 +340,48 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	}
 }
 
+// TestDocumentsNameWhatIsDeclared looks for the functions, methods and types that the
+// documents name in backticks, such as store.Writer.Commit.
+func TestDocumentsNameWhatIsDeclared(t *testing.T) {
+	declared := map[string]bool{}
+	for _, s := range sources(t) {
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				declared[n.Name.Name] = true
+			case *ast.TypeSpec:
+				declared[n.Name.Name] = true
+			case *ast.Field: // methods of interfaces among them
+				for _, name := range n.Names {
+					declared[name.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	named := regexp.MustCompile("`(?:[A-Za-z]+\\.)+([A-Z][A-Za-z]+)`")
+	found := 0
+	documents, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range documents {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range named.FindAllSubmatch(text, -1) {
+			found++
+			if !declared[string(m[1])] {
+				t.Errorf("%s: names %s, which is not declared", path, m[0])
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("found %d names only", found)
+	}
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(filepath.FromSlash(path))
 	return err == nil

@@ -105,8 +105,23 @@ func (c Chain) Chunk(ctx context.Context, b Batch, i int) (*object.Chunk, error)
 // with the chunk that each is in, since payloads refer to its names.
 func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
 	fn func(index uint64, tx *object.Transaction, chunk *object.Chunk) error) error {
+	r := ChunkReader{Chain: c}
+	return r.Transactions(ctx, b, first, count, fn)
+}
+
+// ChunkReader reads the transactions of one span after another. It keeps the last chunk,
+// where the next span often begins. It is used by one goroutine.
+type ChunkReader struct {
+	Chain Chain
+	last  object.Hash
+	chunk *object.Chunk
+}
+
+// Transactions is Chain.Transactions.
+func (r *ChunkReader) Transactions(ctx context.Context, b Batch, first, count uint64,
+	fn func(index uint64, tx *object.Transaction, chunk *object.Chunk) error) error {
 	if first+count > b.Count || first+count < first {
-		return fmt.Errorf("batch %s: %w: has no transactions %d to %d", b.ID.Short(), ErrInvalid, first, first+count-1)
+		return fmt.Errorf("batch %s: %w: it has %d transactions, not %d from the one numbered %d", b.ID.Short(), ErrInvalid, b.Count, count, first)
 	}
 	var start uint64
 	for i, ref := range b.Chunks {
@@ -118,7 +133,7 @@ func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
 		if start >= first+count {
 			return nil
 		}
-		chunk, err := c.Chunk(ctx, b, i)
+		chunk, err := r.read(ctx, b, i)
 		if err != nil {
 			return err
 		}
@@ -130,6 +145,18 @@ func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
 		start = end
 	}
 	return nil
+}
+
+func (r *ChunkReader) read(ctx context.Context, b Batch, i int) (*object.Chunk, error) {
+	ref := b.Chunks[i]
+	if r.chunk != nil && r.last == ref.Hash && uint64(len(r.chunk.Transactions)) == ref.Count {
+		return r.chunk, nil
+	}
+	chunk, err := r.Chain.Chunk(ctx, b, i)
+	if err == nil {
+		r.last, r.chunk = ref.Hash, chunk
+	}
+	return chunk, err
 }
 
 // State returns the state after a block.

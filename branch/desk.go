@@ -3,6 +3,7 @@ package branch
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"aergo/contract"
 	"aergo/repo/object"
@@ -11,30 +12,27 @@ import (
 
 // Desk is where an author prepares transactions: it shows the pending state with what was
 // prepared since on top, unconfined, and tries each transaction before it is signed. It
-// is used by one goroutine.
+// decides as an Executor would that runs the same transactions in the same order. It is
+// used by one goroutine.
 type Desk struct {
 	ctx     context.Context
 	runtime Runtime
 	tree    state.Tree
-	rows    map[string]deskRow
+	rows    map[string]rowState
 	out     contract.Outcome
-}
-
-type deskRow struct {
-	row    []byte
-	exists bool
+	after   []rowState // of the rows of the last run's effects
 }
 
 // NewDesk returns a desk on a state.
 func NewDesk(ctx context.Context, runtime Runtime, tree state.Tree) *Desk {
-	return &Desk{ctx: ctx, runtime: runtime, tree: tree, rows: map[string]deskRow{}}
+	return &Desk{ctx: ctx, runtime: runtime, tree: tree, rows: map[string]rowState{}}
 }
 
 // Prefetch reads rows that will be wanted, in one pass. The keys ascend.
 func (d *Desk) Prefetch(keys [][]byte, workers int) error {
-	rows := make([]deskRow, len(keys))
+	rows := make([]rowState, len(keys))
 	err := d.tree.GetMany(d.ctx, keys, workers, func(i int, value []byte, ok bool) error {
-		rows[i] = deskRow{value, ok}
+		rows[i] = rowState{value, ok}
 		return nil
 	})
 	if err != nil {
@@ -48,15 +46,15 @@ func (d *Desk) Prefetch(keys [][]byte, workers int) error {
 	return nil
 }
 
-func (d *Desk) get(k []byte) (deskRow, error) {
+func (d *Desk) get(k []byte) (rowState, error) {
 	if r, ok := d.rows[string(k)]; ok {
 		return r, nil
 	}
 	value, ok, err := d.tree.Get(d.ctx, k)
 	if err != nil {
-		return deskRow{}, err
+		return rowState{}, err
 	}
-	r := deskRow{value, ok}
+	r := rowState{value, ok}
 	d.rows[string(k)] = r
 	return r, nil
 }
@@ -83,29 +81,52 @@ func (d *Desk) Row(k []byte) ([]byte, bool, error) {
 }
 
 // Try runs a transaction on the desk. It says whether anything changed, and why not if
-// the transaction does not apply.
+// the transaction does not apply: then the desk is as it was.
 func (d *Desk) Try(tx *object.Transaction, dict any) (changed bool, excluded *object.Exclusion, err error) {
-	d.out.Reset()
-	if err := d.runtime.Run(tx, dict, d, nil, &d.out); err != nil {
-		return false, nil, err
+	out := &d.out
+	if err := d.run(tx, dict, nil, out); err != nil || out.Verdict != object.VerdictApplied {
+		return false, out.Exclusion, err
 	}
-	if d.out.Verdict != object.VerdictApplied {
-		return false, d.out.Exclusion, nil
-	}
-	for i := range d.out.Effects {
-		e := &d.out.Effects[i]
-		before, err := d.get(e.Key)
-		if err != nil {
-			return false, nil, err
-		}
-		row, exists, err := d.runtime.Apply(before.row, before.exists, e)
-		if err != nil {
-			return false, nil, err
-		}
-		if exists != before.exists || !bytes.Equal(row, before.row) {
+	for i := range d.after {
+		before := d.rows[string(out.Effects[i].Key)]
+		if d.after[i].exists != before.exists || !bytes.Equal(d.after[i].row, before.row) {
 			changed = true
 		}
-		d.rows[string(e.Key)] = deskRow{row, exists}
 	}
+	d.take(out)
 	return changed, nil, nil
+}
+
+// run decides a transaction as an Executor does, and leaves the rows that its effects lead
+// to in d.after.
+func (d *Desk) run(tx *object.Transaction, dict any, settled *contract.Settlement, out *contract.Outcome) error {
+	out.Reset()
+	if err := d.runtime.Run(tx, dict, d, settled, out); err != nil || out.Verdict != object.VerdictApplied {
+		return err
+	}
+	d.after = d.after[:0]
+	for i := range out.Effects {
+		e := &out.Effects[i]
+		before, err := d.get(e.Key)
+		if err != nil {
+			return err
+		}
+		row, exists, err := applyEffect(d.runtime, before.row, before.exists, e)
+		if errors.Is(err, contract.ErrEffect) {
+			out.Exclude(tooLarge(e))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d.after = append(d.after, rowState{row, exists})
+	}
+	return nil
+}
+
+// take makes the effects of the transaction that was run last.
+func (d *Desk) take(out *contract.Outcome) {
+	for i := range d.after {
+		d.rows[string(out.Effects[i].Key)] = d.after[i]
+	}
 }

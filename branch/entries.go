@@ -4,10 +4,36 @@ import (
 	"context"
 	"fmt"
 
-	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/state"
 )
+
+// admission checks what a block takes, entry by entry, and turns it into spans to run.
+type admission struct {
+	*Ledger
+	block    Block
+	parent   *Block
+	account  Account // of the parent
+	orders   []*object.Order
+	batches  map[object.Hash]*admitted
+	deciders map[object.Hash]map[txID]object.Reason
+	spans    []Span
+}
+
+// txID names a transaction.
+type txID struct {
+	batch object.Hash
+	index uint64
+}
+
+// admitted is a batch of which a block takes something.
+type admitted struct {
+	Batch
+	have   []object.Run // decided before the block
+	taken  []object.Run // by the block's entries so far
+	direct bool         // it has been checked that it may enter without an order
+	allows map[uint64][]object.Run
+}
 
 // checkEntries checks that everything a block takes may enter it, and returns it as spans
 // to run.
@@ -16,271 +42,259 @@ func (l *Ledger) checkEntries(ctx context.Context, b Block, parent *Block, body 
 	if err != nil {
 		return nil, err
 	}
-	account := Account{state.New(l.Objects, state.EmptyRoot())}
-	if parent != nil {
-		account = l.Account(*parent)
+	a := admission{
+		Ledger: l, block: b, parent: parent, orders: orders, account: Account{state.New(l.Objects, state.EmptyRoot())},
+		batches: map[object.Hash]*admitted{}, deciders: map[object.Hash]map[txID]object.Reason{},
 	}
-	batches := map[object.Hash]Batch{}
-	taken := map[object.Hash][]object.Run{}
-	var spans []Span
+	if parent != nil {
+		a.account = l.Account(*parent)
+	}
 	for i := range body.Entries {
 		e := &body.Entries[i]
-		batch, known := batches[e.Batch]
-		if !known {
-			if batch, err = l.checkBatch(ctx, b, e.Batch); err != nil {
-				return nil, err
-			}
-			batches[e.Batch] = batch
-			if taken[e.Batch], err = account.Runs(ctx, batch.Mark.Height, e.Batch); err != nil {
-				return nil, err
-			}
-		}
-		var order *object.Order
-		if e.Order > 0 {
-			order = orders[e.Order-1]
-		} else if err := l.checkDirect(ctx, b, parent, batch); err != nil {
+		batch, err := a.batch(ctx, e.Batch)
+		if err != nil {
 			return nil, err
 		}
-		added, err := l.entrySpans(ctx, batch, e, order, taken)
-		if err != nil {
-			return nil, fmt.Errorf("batch %s: %w", batch.ID.Short(), err)
+		if err := a.entry(ctx, batch, e); err != nil {
+			return nil, fmt.Errorf("batch %s: %w", e.Batch.Short(), err)
 		}
-		spans = append(spans, added...)
 	}
-	return spans, nil
+	return a.spans, nil
 }
 
-// entrySpans turns one entry into spans. taken holds the verdicts that the batch's
-// transactions have here already; the entry's own are added to it.
-func (l *Ledger) entrySpans(ctx context.Context, batch Batch, e *object.Entry, order *object.Order, taken map[object.Hash][]object.Run) ([]Span, error) {
-	var spans []Span
-	excluded := 0
+// batch loads and checks a batch when an entry first names it.
+func (a *admission) batch(ctx context.Context, id object.Hash) (*admitted, error) {
+	if known := a.batches[id]; known != nil {
+		return known, nil
+	}
+	batch, err := a.checkBatch(ctx, a.block, id)
+	if err != nil {
+		return nil, err
+	}
+	have, err := a.account.Runs(ctx, batch.Mark.Height, id)
+	if err != nil {
+		return nil, err
+	}
+	a.batches[id] = &admitted{Batch: batch, have: have, allows: map[uint64][]object.Run{}}
+	return a.batches[id], nil
+}
+
+// entry checks one entry and adds its spans.
+func (a *admission) entry(ctx context.Context, batch *admitted, e *object.Entry) error {
+	runs := sortedRuns(e.Runs)
+	if end := endOf(runs[len(runs)-1]); end > batch.Count {
+		return fmt.Errorf("%w: it has no transaction %d", ErrInvalid, end-1)
+	}
+	both := sortedRuns(append(runs, batch.taken...))
+	if index, twice := overlap(both); twice {
+		return fmt.Errorf("%w: transaction %d is taken twice", ErrInvalid, index)
+	}
+	batch.taken = UnionRuns(both)
+	if e.Order == 0 {
+		return a.direct(ctx, batch, e, runs)
+	}
+	order := a.orders[e.Order-1]
+	allows, err := a.allowed(ctx, batch, e.Order, order)
+	if err != nil {
+		return err
+	}
+	if left := subtractRuns(runs, allows); len(left) > 0 {
+		return fmt.Errorf("%w: transaction %d is not what the order to %s is about", ErrInvalid, left[0].First, order.Kind)
+	}
+	switch order.Kind {
+	case object.OrderMerge:
+		return a.merged(ctx, batch, e, order, allows)
+	case object.OrderPick:
+		if err := undecided(runs, batch.have); err != nil {
+			return err
+		}
+	default:
+		if err := excludedBefore(runs, batch.have); err != nil {
+			return err
+		}
+	}
+	return a.ordered(batch, e, order)
+}
+
+// allowed returns, ascending, the transactions of a batch that an order is about: those
+// that it names or, with the source's verdicts, those that the source of a merge decided.
+func (a *admission) allowed(ctx context.Context, batch *admitted, number uint64, order *object.Order) ([]object.Run, error) {
+	if runs, known := batch.allows[number]; known {
+		return runs, nil
+	}
+	var runs []object.Run
+	if order.Kind == object.OrderMerge {
+		source, err := a.Block(ctx, order.Source)
+		if err != nil {
+			return nil, err
+		}
+		if runs, err = a.Account(source).Runs(ctx, batch.Mark.Height, batch.ID); err != nil {
+			return nil, err
+		}
+	} else {
+		for _, item := range order.Items {
+			if item.Batch == batch.ID {
+				runs = append(runs, object.Run{First: item.First, Count: item.Count})
+			}
+		}
+		runs = UnionRuns(runs)
+	}
+	batch.allows[number] = runs
+	return runs, nil
+}
+
+// undecided refuses transactions that have a verdict here. Both ascend.
+func undecided(runs, have []object.Run) error {
+	if open := subtractRuns(runs, have); CountRuns(open) != CountRuns(runs) {
+		index := subtractRuns(runs, open)[0].First
+		verdict, _ := VerdictOf(have, index)
+		return fmt.Errorf("%w: transaction %d is %s here already", ErrInvalid, index, verdict)
+	}
+	return nil
+}
+
+// excludedBefore refuses transactions that are not excluded here. Both ascend.
+func excludedBefore(runs, have []object.Run) error {
+	if left := subtractRuns(runs, onlyVerdict(have, object.VerdictExcluded)); len(left) > 0 {
+		return fmt.Errorf("%w: transaction %d is not excluded here", ErrInvalid, left[0].First)
+	}
+	return nil
+}
+
+// direct adds what a batch's author takes to the branch himself.
+func (a *admission) direct(ctx context.Context, batch *admitted, e *object.Entry, runs []object.Run) error {
+	if !batch.direct {
+		if err := a.checkDirect(ctx, a.block, a.parent, batch.Batch); err != nil {
+			return err
+		}
+		batch.direct = true
+	}
+	if err := undecided(runs, batch.have); err != nil {
+		return err
+	}
+	return a.ordered(batch, e, nil)
+}
+
+// ordered adds the spans of an entry that comes by no merge.
+func (a *admission) ordered(batch *admitted, e *object.Entry, order *object.Order) error {
+	span := Span{Batch: batch.Batch, Order: e.Order}
+	drops := order != nil && order.Kind == object.OrderDrop
+	if order != nil {
+		span.Mode = order.Mode
+	}
 	for _, run := range e.Runs {
-		if err := mayTake(run, taken[e.Batch], order); err != nil {
-			return nil, err
+		if drops != (run.Verdict == object.VerdictDropped) {
+			return fmt.Errorf("%w: transaction %d is %s, and not by the order for it", ErrInvalid, run.First, run.Verdict)
 		}
-		taken[e.Batch] = mergeRuns(taken[e.Batch], []object.Run{run})
-		span := Span{Batch: batch, Order: e.Order, First: run.First, Count: run.Count}
-		if order != nil {
-			span.Mode, span.Merged = order.Mode, order.Kind == object.OrderMerge
+		one := span
+		one.First, one.Count, one.Decided = run.First, run.Count, drops
+		if drops {
+			one.Verdict = run.Verdict
 		}
-		if order != nil && run.Verdict == object.VerdictDropped {
-			span.Decided, span.Verdict = true, run.Verdict
-			if order.Kind == object.OrderMerge {
-				if err := l.checkInherited(ctx, order.Source, batch, run, object.Hash{}); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if run.Verdict != object.VerdictExcluded {
-			spans = append(spans, span)
-			continue
-		}
-		for n := uint64(0); n < run.Count; n++ {
-			x := e.Excluded[excluded]
-			excluded++
-			one := span
-			one.First, one.Count = run.First+n, 1
-			if x.Reason == object.ReasonInherited {
-				if order == nil || order.Kind != object.OrderMerge {
-					return nil, fmt.Errorf("%w: transaction %d is inherited without a merge", ErrInvalid, x.Index)
-				}
-				one.Decided, one.Verdict, one.Block = true, run.Verdict, x.Block
-				if err := l.checkInherited(ctx, order.Source, batch, object.Run{First: x.Index, Count: 1, Verdict: run.Verdict}, x.Block); err != nil {
-					return nil, err
-				}
-			}
-			spans = append(spans, one)
-		}
+		a.add(one)
 	}
-	return spans, nil
-}
-
-// mayTake says whether a block may decide the transactions of a run, given the verdicts
-// that they have here already.
-func mayTake(run object.Run, have []object.Run, order *object.Order) error {
-	again := order != nil && (order.Kind == object.OrderReplay || order.Kind == object.OrderDrop)
-	for _, h := range have {
-		if h.First+h.Count <= run.First || h.First >= run.First+run.Count {
-			continue
+	for i := range e.Excluded {
+		if e.Excluded[i].Reason == object.ReasonInherited {
+			return fmt.Errorf("%w: transaction %d is inherited without a merge", ErrInvalid, e.Excluded[i].Index)
 		}
-		if !again || h.Verdict != object.VerdictExcluded {
-			return fmt.Errorf("%w: transaction %d is %s here already", ErrInvalid, max(h.First, run.First), h.Verdict)
-		}
-	}
-	if again {
-		if left := subtractRuns([]object.Run{run}, have); len(left) > 0 {
-			return fmt.Errorf("%w: transaction %d was never excluded here", ErrInvalid, left[0].First)
-		}
-	}
-	if run.Verdict == object.VerdictDropped && (order == nil || order.Kind == object.OrderReplay || order.Kind == object.OrderPick) {
-		return fmt.Errorf("%w: transaction %d is dropped without an order to drop it", ErrInvalid, run.First)
-	}
-	if order == nil || order.Kind == object.OrderMerge {
-		return nil
-	}
-	if order.Kind == object.OrderDrop && run.Verdict != object.VerdictDropped {
-		return fmt.Errorf("%w: transaction %d is %s under an order to drop it", ErrInvalid, run.First, run.Verdict)
 	}
 	return nil
 }
 
-// checkInherited checks that the source of a merge decided a run as the target takes it
-// over, and that the block named as deciding did exclude it.
-func (l *Ledger) checkInherited(ctx context.Context, source object.Hash, batch Batch, run object.Run, decidedBy object.Hash) error {
-	head, err := l.Block(ctx, source)
-	if err != nil {
+// merged adds the spans of an entry that comes by a merge: what the source applied is run
+// again, what it excluded or dropped is taken over. source is its verdicts, ascending.
+func (a *admission) merged(ctx context.Context, batch *admitted, e *object.Entry, order *object.Order, source []object.Run) error {
+	if err := undecided(sortedRuns(e.Runs), batch.have); err != nil {
 		return err
 	}
-	runs, err := l.Account(head).Runs(ctx, batch.Mark.Height, batch.ID)
-	if err != nil {
-		return err
-	}
-	for i := run.First; i < run.First+run.Count; i++ {
-		if v, ok := VerdictOf(runs, i); !ok || v != run.Verdict {
-			return fmt.Errorf("%w: transaction %d is not %s on the source", ErrInvalid, i, run.Verdict)
+	excluded := e.Excluded
+	for _, run := range e.Runs {
+		var reasons []object.Exclusion
+		if run.Verdict == object.VerdictExcluded {
+			reasons, excluded = excluded[:run.Count], excluded[run.Count:]
 		}
-	}
-	if decidedBy.IsZero() {
-		return nil
-	}
-	x, err := l.exclusionIn(ctx, decidedBy, batch.ID, run.First)
-	if err != nil {
-		return err
-	}
-	if x == nil || x.Reason == object.ReasonInherited {
-		return fmt.Errorf("%w: block %s did not exclude transaction %d", ErrInvalid, decidedBy.Short(), run.First)
+		for _, there := range ClipRuns(source, run) {
+			span := Span{Batch: batch.Batch, Order: e.Order, First: there.First, Count: there.Count, Mode: order.Mode, Merged: true}
+			var err error
+			switch {
+			case there.Verdict == object.VerdictExcluded && run.Verdict == there.Verdict:
+				from := there.First - run.First
+				err = a.inherit(ctx, span, reasons[from:from+there.Count])
+			case there.Verdict == object.VerdictDropped && run.Verdict == there.Verdict:
+				span.Decided, span.Verdict = true, there.Verdict
+				a.add(span)
+			case there.Verdict.Applied() && run.Verdict != object.VerdictDropped:
+				a.add(span)
+			default:
+				err = fmt.Errorf("%w: transaction %d is %s, and %s on the source", ErrInvalid, there.First, run.Verdict, there.Verdict)
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// exclusionIn returns the exclusion of a transaction in a block's body, nil if none.
-func (c Chain) exclusionIn(ctx context.Context, block, batch object.Hash, index uint64) (*object.Exclusion, error) {
-	b, err := c.Block(ctx, block)
-	if err != nil {
-		return nil, err
-	}
-	body, err := c.Body(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	for i := range body.Entries {
-		if body.Entries[i].Batch != batch {
-			continue
+// inherit adds the transactions of a span as excluded by the blocks that the reasons name,
+// and checks that those did.
+func (a *admission) inherit(ctx context.Context, span Span, reasons []object.Exclusion) error {
+	for i := range reasons {
+		x := &reasons[i]
+		if x.Reason != object.ReasonInherited {
+			return fmt.Errorf("%w: transaction %d is excluded as %s, but was on the source already", ErrInvalid, x.Index, x.Reason)
 		}
-		for j := range body.Entries[i].Excluded {
-			if x := &body.Entries[i].Excluded[j]; x.Index == index {
-				return x, nil
-			}
-		}
-	}
-	return nil, nil
-}
-
-// checkOrders loads a block's orders and checks their right to be there.
-func (l *Ledger) checkOrders(ctx context.Context, b Block, parent *Block, body *object.Body) ([]*object.Order, error) {
-	var orders []*object.Order
-	absorbs := object.Hash{}
-	for _, id := range body.Orders {
-		o, err := l.Order(ctx, id)
+		by, err := a.excludedIn(ctx, x.Block)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := l.checkOrder(ctx, b, parent, id, o); err != nil {
-			return nil, fmt.Errorf("order %s: %w", id.Short(), err)
+		if reason := by[txID{span.Batch.ID, x.Index}]; reason == object.ReasonNone || reason == object.ReasonInherited {
+			return fmt.Errorf("%w: block %s did not exclude transaction %d", ErrInvalid, x.Block.Short(), x.Index)
 		}
-		if o.Kind == object.OrderMerge {
-			absorbs = o.Source
-		}
-		orders = append(orders, o)
-	}
-	if !b.Absorbed.IsZero() && b.Absorbed != absorbs {
-		return nil, fmt.Errorf("%w: no order merges what it absorbs", ErrInvalid)
-	}
-	return orders, nil
-}
-
-func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, id object.Hash, o *object.Order) error {
-	switch {
-	case o.Lineage != l.Directory.Lineage:
-		return fmt.Errorf("%w: %w", ErrInvalid, ErrForeign)
-	case o.Branch != b.Branch:
-		return fmt.Errorf("%w: it is for another branch", ErrInvalid)
-	case !l.Directory.MayWrite(o.Signer.Key) && o.Signer.Key != b.Producer.Key:
-		return fmt.Errorf("%w: its signer may not write here", ErrInvalid)
-	case o.Expiry != 0 && b.Height > o.Expiry:
-		return fmt.Errorf("%w: it has expired", ErrInvalid)
-	case o.Mode != b.MergeMode:
-		return fmt.Errorf("%w: it merges by %s, the block by %s", ErrInvalid, o.Mode, b.MergeMode)
-	}
-	if parent == nil || MarkTooOld(o.Mark.Height, b.Height) {
-		return fmt.Errorf("%w: its mark is outside the window", ErrInvalid)
-	}
-	if err := l.checkMark(ctx, *parent, o.Mark); err != nil {
-		return err
-	}
-	return l.checkSeal(ctx, key.DomainOrder, o.Signer, id)
-}
-
-// checkMark checks that a mark is a block of this chain.
-func (l *Ledger) checkMark(ctx context.Context, parent Block, m object.Mark) error {
-	at, err := l.AtHeight(ctx, parent, m.Height)
-	if err != nil {
-		return fmt.Errorf("%w: mark: %w", ErrInvalid, err)
-	}
-	if at.ID != m.Block {
-		return fmt.Errorf("%w: its mark is not a block of this branch", ErrInvalid)
+		one := span
+		one.First, one.Count, one.Decided, one.Verdict, one.Block = x.Index, 1, true, object.VerdictExcluded, x.Block
+		a.add(one)
 	}
 	return nil
 }
 
-// checkBatch loads a batch and checks what must hold wherever it enters.
-func (l *Ledger) checkBatch(ctx context.Context, b Block, id object.Hash) (Batch, error) {
-	batch, err := l.Batch(ctx, id)
+// excludedIn returns what a block's body excludes, and why.
+func (a *admission) excludedIn(ctx context.Context, block object.Hash) (map[txID]object.Reason, error) {
+	if known := a.deciders[block]; known != nil {
+		return known, nil
+	}
+	b, err := a.Block(ctx, block)
 	if err != nil {
-		return Batch{}, err
+		return nil, err
 	}
-	if err := l.CheckBatch(ctx, batch); err != nil {
-		return Batch{}, err
+	body, err := a.Body(ctx, b)
+	if err != nil {
+		return nil, err
 	}
-	switch {
-	case batch.Expiry != 0 && b.Height > batch.Expiry:
-		return Batch{}, fmt.Errorf("batch %s: %w: it expired at height %d", id.Short(), ErrInvalid, batch.Expiry)
-	case !batch.Scope.IsZero() && batch.Scope != b.Branch:
-		return Batch{}, fmt.Errorf("batch %s: %w: its scope is another branch", id.Short(), ErrInvalid)
+	reasons := map[txID]object.Reason{}
+	for i := range body.Entries {
+		for j := range body.Entries[i].Excluded {
+			x := &body.Entries[i].Excluded[j]
+			reasons[txID{body.Entries[i].Batch, x.Index}] = x.Reason
+		}
 	}
-	return batch, nil
+	a.deciders[block] = reasons
+	return reasons, nil
 }
 
-// CheckBatch checks a batch by itself: lineage, extensions, the author's signature, and
-// that its mark is a block of the lineage.
-func (l *Ledger) CheckBatch(ctx context.Context, batch Batch) error {
-	if batch.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("batch %s: %w: %w: lineage %s", batch.ID.Short(), ErrInvalid, ErrForeign, batch.Lineage.Short())
+// add appends a span, or lengthens the last one if it goes on with it.
+func (a *admission) add(s Span) {
+	if n := len(a.spans); n > 0 {
+		if last := &a.spans[n-1]; last.goesOn(&s) {
+			last.Count += s.Count
+			return
+		}
 	}
-	if id, found := object.UnknownCritical(batch.Extensions); found {
-		return fmt.Errorf("batch %s: %w: critical extension %d is unknown to this version", batch.ID.Short(), ErrInvalid, id)
-	}
-	mark, err := l.Block(ctx, batch.Mark.Block)
-	if err != nil {
-		return fmt.Errorf("batch %s: %w: mark: %w", batch.ID.Short(), ErrInvalid, err)
-	}
-	if mark.Height != batch.Mark.Height || mark.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("batch %s: %w: its mark is not in the lineage", batch.ID.Short(), ErrInvalid)
-	}
-	return l.checkSeal(ctx, key.DomainBatch, batch.Author, batch.ID)
+	a.spans = append(a.spans, s)
 }
 
-// checkDirect checks that a batch may enter a block without an order.
-func (l *Ledger) checkDirect(ctx context.Context, b Block, parent *Block, batch Batch) error {
-	if !l.Directory.MayWrite(batch.Author.Key) && batch.Author.Key != b.Producer.Key {
-		return fmt.Errorf("batch %s: %w: its author may not write here", batch.ID.Short(), ErrInvalid)
-	}
-	if parent == nil || MarkTooOld(batch.Mark.Height, b.Height) {
-		return fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), ErrInvalid)
-	}
-	if err := l.checkMark(ctx, *parent, batch.Mark); err != nil {
-		return fmt.Errorf("batch %s: %w", batch.ID.Short(), err)
-	}
-	return nil
+// goesOn says whether next is what follows s in its batch and is taken alike.
+func (s *Span) goesOn(next *Span) bool {
+	return s.Batch.ID == next.Batch.ID && s.First+s.Count == next.First && s.Order == next.Order && s.Mode == next.Mode &&
+		s.Merged == next.Merged && s.Decided == next.Decided && s.Verdict == next.Verdict && s.Block == next.Block
 }

@@ -2,7 +2,9 @@ package branch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"aergo/contract"
 	"aergo/dtt"
@@ -14,7 +16,7 @@ import (
 // runs stage after stage: its tree is a series none of whose children crosses a multiple
 // of StageTransactions. So memory follows the stage, not the block, and everyone who
 // executes a block cuts it alike.
-const StageTransactions = 1 << 16
+const StageTransactions = 1 << 17
 
 // Runtime decides what a transaction does. It is a pure function of the transaction and
 // the view, and safe for concurrent use.
@@ -57,28 +59,15 @@ type Span struct {
 	Settled *contract.Settlement
 }
 
-// item is one transaction on its way through a stage.
-type item struct {
-	tx    *object.Transaction
-	dict  any
-	span  int
-	index uint64 // in its batch
-}
-
-// decision is what became of an item.
-type decision struct {
-	verdict   object.Verdict
-	exclusion *object.Exclusion
-	cost      uint64
-}
-
 // Executor runs the transactions of one block, in block order, and gathers what its body,
 // tree and receipts say. It is used by one goroutine; it runs transactions on many.
 type Executor struct {
-	chain   Chain
-	runtime Runtime
-	pool    *dtt.Pool
-	writer  state.NodeWriter
+	chunks            ChunkReader
+	runtime           Runtime
+	pool              *dtt.Pool
+	writer            state.NodeWriter
+	options           dtt.Options
+	stageTransactions int // StageTransactions, but for tests
 
 	tree     state.Tree
 	entries  []object.Entry
@@ -91,11 +80,18 @@ type Executor struct {
 	scratch  *stage
 }
 
-// NewExecutor returns an executor that starts from the state tree base, whose reader must
-// see what is put in writer. It uses the pool's workers.
-func NewExecutor(chain Chain, runtime Runtime, pool *dtt.Pool, base state.Tree, writer state.NodeWriter) *Executor {
-	return &Executor{chain: chain, runtime: runtime, pool: pool, writer: writer, tree: base, scratch: newStage(runtime),
-		marks: map[object.Hash]uint64{}}
+// executorCacheBytes is for the nodes that a stage reads before it runs, and again when it
+// writes what it changed.
+const executorCacheBytes = 32 << 20
+
+// NewExecutor returns an executor that starts from the state of the given root. The chain
+// must see what is put in writer. It uses the pool's workers.
+func NewExecutor(chain Chain, runtime Runtime, pool *dtt.Pool, root object.Hash, writer state.NodeWriter) *Executor {
+	return &Executor{
+		chunks: ChunkReader{Chain: chain}, runtime: runtime, pool: pool, writer: writer, stageTransactions: StageTransactions,
+		tree:    state.New(state.NewCache(chain.Objects, executorCacheBytes), root),
+		scratch: newStage(runtime, pool.Workers()), marks: map[object.Hash]uint64{},
+	}
 }
 
 // State returns the state so far.
@@ -110,14 +106,14 @@ func (x *Executor) Receipts() *object.Receipts { return &x.receipts }
 // Tree returns the tree of everything run so far.
 func (x *Executor) Tree() dtt.Tree {
 	t := dtt.Seq(x.stages...)
-	if t.Len() <= StageTransactions || t.Root().Kind() == dtt.Series {
+	if t.Len() <= x.stageTransactions || t.Root().Kind() == dtt.Series {
 		return t
 	}
 	// Too many nodes for one tree: each stage as one leaf is always right, and still cut
 	// where stages end.
 	var leaves []dtt.Tree
-	for n := t.Len(); n > 0; n -= StageTransactions {
-		leaves = append(leaves, dtt.Serial(min(n, StageTransactions)))
+	for n := t.Len(); n > 0; n -= x.stageTransactions {
+		leaves = append(leaves, dtt.Serial(min(n, x.stageTransactions)))
 	}
 	return dtt.Seq(leaves...)
 }
@@ -128,17 +124,23 @@ func (x *Executor) Count() int { return x.count }
 // Propose runs spans in an order of its own choice that equals their serial order, and
 // keeps the tree of it. It may be called again; the next spans run after these.
 func (x *Executor) Propose(ctx context.Context, spans []Span) error {
-	return x.run(ctx, spans, nil)
+	return x.run(ctx, spans, func(int) (*dtt.Tree, error) { return nil, nil })
 }
 
 // Follow runs spans by a published tree, which it checks first. It is called once, with
 // the whole block.
 func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree) error {
-	stages, err := cutStages(published)
+	stages, err := cutStages(published, x.stageTransactions)
 	if err != nil {
 		return err
 	}
-	if err := x.run(ctx, spans, stages); err != nil {
+	err = x.run(ctx, spans, func(stage int) (*dtt.Tree, error) {
+		if stage >= len(stages) {
+			return nil, fmt.Errorf("tree: %w: it ends before the block does, after %d transactions", ErrInvalid, published.Len())
+		}
+		return &stages[stage], nil
+	})
+	if err != nil {
 		return err
 	}
 	if x.count != published.Len() {
@@ -147,21 +149,21 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 	return nil
 }
 
-// cutStages cuts a published tree at the multiples of StageTransactions.
-func cutStages(t dtt.Tree) ([]dtt.Tree, error) {
-	if t.Len() <= StageTransactions {
+// cutStages cuts a published tree at the multiples of so many transactions.
+func cutStages(t dtt.Tree, stageTransactions int) ([]dtt.Tree, error) {
+	if t.Len() <= stageTransactions {
 		return []dtt.Tree{t}, nil
 	}
 	if t.Root().Kind() != dtt.Series {
-		return nil, fmt.Errorf("tree: %w: a block of %d transactions must run in stages of %d", ErrInvalid, t.Len(), StageTransactions)
+		return nil, fmt.Errorf("tree: %w: a block of %d transactions must run in stages of %d", ErrInvalid, t.Len(), stageTransactions)
 	}
 	var stages, part []dtt.Tree
 	for child := range t.Root().Children() {
 		first, last := child.First(), child.First()+child.Len()-1
-		if first/StageTransactions != last/StageTransactions {
+		if first/stageTransactions != last/stageTransactions {
 			return nil, fmt.Errorf("tree: %w: transactions %d to %d cross a stage", ErrInvalid, first, last)
 		}
-		if first%StageTransactions == 0 && len(part) > 0 {
+		if first%stageTransactions == 0 && len(part) > 0 {
 			stages = append(stages, dtt.Seq(part...))
 			part = nil
 		}
@@ -170,23 +172,21 @@ func cutStages(t dtt.Tree) ([]dtt.Tree, error) {
 	return append(stages, dtt.Seq(part...)), nil
 }
 
-// run fills stages with the transactions of spans and runs each. Stages continue across
-// calls: a block proposed in two calls is cut at the same places as one followed in one.
-func (x *Executor) run(ctx context.Context, spans []Span, published []dtt.Tree) error {
-	s := x.scratch
+// run fills stages with the transactions of spans and runs each, by the tree that is given
+// for it or, if that is nil, by one of its own. Stages continue across calls: a block
+// proposed in two calls is cut at the same places as one followed in one.
+func (x *Executor) run(ctx context.Context, spans []Span, given func(stage int) (*dtt.Tree, error)) error {
+	s, stages := x.scratch, 0
 	s.reset()
 	flush := func() error {
 		if len(s.items) == 0 {
 			return nil
 		}
-		var given *dtt.Tree
-		if published != nil {
-			if len(published) == 0 {
-				return fmt.Errorf("tree: %w: it ends before the block does", ErrInvalid)
-			}
-			given, published = &published[0], published[1:]
+		tree, err := given(stages)
+		if err == nil {
+			err = x.runStage(ctx, spans, tree)
 		}
-		err := x.runStage(ctx, spans, given)
+		stages++
 		s.reset()
 		return err
 	}
@@ -194,13 +194,13 @@ func (x *Executor) run(ctx context.Context, spans []Span, published []dtt.Tree) 
 	var dict any
 	for i := range spans {
 		x.marks[spans[i].Batch.ID] = spans[i].Batch.Mark.Height
-		err := x.chain.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count,
+		err := x.chunks.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count,
 			func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
 				if chunk != last {
 					last, dict = chunk, x.runtime.Prepare(chunk.Names)
 				}
 				s.add(item{tx: tx, dict: dict, span: i, index: index}, spans[i].Decided)
-				if (x.count+len(s.items))%StageTransactions == 0 {
+				if (x.count+len(s.items))%x.stageTransactions == 0 {
 					return flush()
 				}
 				return nil
@@ -218,22 +218,18 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 	if err := s.load(ctx, x.tree, x.pool.Workers()); err != nil {
 		return err
 	}
-	lists, err := s.lists()
+	lists, err := s.lists(given == nil)
 	if err != nil {
 		return err
 	}
 	var tree dtt.Tree
 	if given == nil {
-		tree = x.planner.Build(lists, nil, dtt.Options{})
+		tree = x.planner.Build(lists, nil, x.options)
+		err = x.runTree(ctx, spans, tree, 0)
 	} else {
 		tree = *given
-		if err := x.checker.Check(lists, tree); err != nil {
-			return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
-		}
+		err = x.follow(ctx, spans, lists, tree)
 	}
-	err = x.pool.Run(ctx, tree, func(ctx context.Context, worker, first, count int) error {
-		return s.runLeaf(ctx, spans, first, count)
-	})
 	if err != nil {
 		return err
 	}
@@ -243,6 +239,64 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 	x.record(spans)
 	x.stages = append(x.stages, tree)
 	x.count += len(s.items)
+	return nil
+}
+
+// runTree runs a tree of transactions of the stage, the first of which is given.
+func (x *Executor) runTree(ctx context.Context, spans []Span, tree dtt.Tree, from int) error {
+	return x.pool.Run(ctx, tree, func(ctx context.Context, worker, first, count int) error {
+		return x.scratch.runLeaf(ctx, spans, worker, from+first, count)
+	})
+}
+
+// follow checks a published tree against the stage's access lists and runs it.
+//
+// Whether a row may become too long depends on its length when transactions begin to run
+// side by side. A proposer who ran the stage in several calls looked at each call by
+// itself. So if there is such a row, the children of the tree's series are looked at, and
+// run, one by one: each begins when all before it are done, and none is more than a call.
+func (x *Executor) follow(ctx context.Context, spans []Span, lists *dtt.Lists, tree dtt.Tree) error {
+	if err := x.check(spans, lists, tree, 0); err != nil {
+		return err
+	}
+	s := x.scratch
+	if !s.tight() {
+		return x.runTree(ctx, spans, tree, 0)
+	}
+	for _, part := range seriesOf(tree) {
+		lists, err := s.tightLists(part.First(), part.Len())
+		if err != nil {
+			return err
+		}
+		if err := x.check(spans, lists, part.Tree(), part.First()); err != nil {
+			return err
+		}
+		if err := x.runTree(ctx, spans, part.Tree(), part.First()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seriesOf returns what a tree runs one after another.
+func seriesOf(t dtt.Tree) []dtt.Node {
+	if t.Root().Kind() != dtt.Series {
+		return []dtt.Node{t.Root()}
+	}
+	return slices.Collect(t.Root().Children())
+}
+
+// check checks a tree of transactions of the stage, the first of which is given.
+func (x *Executor) check(spans []Span, lists *dtt.Lists, tree dtt.Tree, from int) error {
+	err := x.checker.Check(lists, tree)
+	if conflict := new(dtt.ConflictError); errors.As(err, &conflict) && conflict.First >= 0 {
+		s := x.scratch
+		return fmt.Errorf("tree: %w: transactions %s and %s run side by side: %w", ErrInvalid,
+			s.nameOf(spans, from+conflict.First), s.nameOf(spans, from+conflict.Second), dtt.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+	}
 	return nil
 }
 
@@ -273,38 +327,4 @@ func (x *Executor) entry(batch object.Hash, order uint64) *object.Entry {
 	}
 	x.entries = append(x.entries, object.Entry{Batch: batch, Order: order})
 	return &x.entries[len(x.entries)-1]
-}
-
-// Touches returns the names of the fields of a row that applied transactions of a batch
-// declare to change; the empty name stands for the row as a whole.
-func (l *Ledger) Touches(ctx context.Context, b Batch, runs []object.Run, row []byte) (map[string]bool, error) {
-	touched := map[string]bool{}
-	var last *object.Chunk
-	var dict any
-	for _, run := range runs {
-		if run.Verdict != object.VerdictApplied && run.Verdict != object.VerdictResolved {
-			continue
-		}
-		err := l.Transactions(ctx, b, run.First, run.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
-			if chunk != last {
-				last, dict = chunk, l.Runtime.Prepare(chunk.Names)
-			}
-			l.Runtime.Declare(tx, dict, func(a contract.Access) {
-				if a.Mode == contract.Read || string(a.Key) != string(row) {
-					return
-				}
-				switch {
-				case a.Part == contract.PartField:
-					touched[a.Field] = true
-				case a.Part == contract.PartRow && a.Mode == contract.Write:
-					touched[""] = true
-				}
-			})
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return touched, nil
 }

@@ -3,8 +3,10 @@ package branch
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path"
+	"slices"
 
 	"github.com/go-git/go-billy/v5"
 
@@ -14,36 +16,74 @@ import (
 // Update writes what changed in the pool since it was loaded as c, durably, and returns
 // the new place. Nothing but the caller, who holds the repository's lock, writes here.
 func (j *Journal) Update(c Contents, p *Pending) (Place, error) {
-	var frames []byte
+	var records [][]byte
 	before := c.Pending
-	fresh := before == nil || c.Sealed != nil
+	fresh := before == nil || c.Sealed != nil || !p.extends(before)
 	if fresh {
-		frames = appendFrame(frames, object.AppendHash(head(2, frameStart), p.Base))
+		records = append(records, object.AppendHash(head(2, recordStart), p.Base))
 		before = &Pending{Base: p.Base, Open: object.NewChunkBuilder()}
-	} else if before.Base != p.Base {
-		frames = appendFrame(frames, object.AppendHash(head(2, frameMove), p.Base))
+	}
+	done := before.Done
+	if before.Base != p.Base {
+		records = append(records, object.AppendHash(head(2, recordMove), p.Base))
+		done = Done{}
 	}
 	for _, chunk := range p.Closed[len(before.Closed):] {
-		f := object.AppendHash(head(3, frameChunk), chunk.Hash)
-		frames = appendFrame(frames, object.AppendUint(f, chunk.Count))
+		f := object.AppendHash(head(3, recordChunk), chunk.Hash)
+		records = append(records, object.AppendUint(f, chunk.Count))
 	}
-	if add := addFrame(before, p); add != nil {
-		frames = appendFrame(frames, add)
+	if add := addRecord(before, p); add != nil {
+		records = append(records, add)
 	}
-	if p.Done.Count > 0 && (p.Done.Count != before.Done.Count || p.Done.State != before.Done.State) {
-		frames = appendFrame(frames, doneFrame(&p.Done))
+	if p.Done.Count > 0 && (p.Done.Count != done.Count || p.Done.State != done.State) {
+		records = append(records, doneRecord(&p.Done))
 	}
-	// An empty file, as a commit leaves behind, is as good as a new one.
-	return j.append(c.Place, fresh && (c.Place.File == 0 || c.Place.LengthBytes > 0), frames)
+	return j.write(c.Place, fresh, records)
 }
 
-// head begins the payload of a frame of n elements.
+// extends says whether p is what before was, or begins with it.
+func (p *Pending) extends(before *Pending) bool {
+	n := len(before.Closed)
+	if n > len(p.Closed) || !slices.Equal(p.Closed[:n], before.Closed) {
+		return false
+	}
+	names := before.Open.Names()
+	return len(p.Closed) > n || p.Open.Count() >= before.Open.Count() &&
+		len(p.Open.Names()) >= len(names) && slices.Equal(p.Open.Names()[:len(names)], names)
+}
+
+// write appends records as one frame. What was executed is only kept to save time: it is
+// left out where the frame would become too large with it.
+func (j *Journal) write(at Place, fresh bool, records [][]byte) (Place, error) {
+	if len(records) == 0 {
+		return j.append(at, fresh, nil)
+	}
+	sizeBytes := 0
+	for _, r := range records {
+		sizeBytes += len(r)
+	}
+	last := records[len(records)-1]
+	if sizeBytes+frameHeadBytes > maxFrameBytes && last[1] == recordDone {
+		return j.write(at, fresh, records[:len(records)-1])
+	}
+	if sizeBytes+frameHeadBytes > maxFrameBytes || len(records) > maxRecords {
+		return Place{}, fmt.Errorf("pool: %d records of %d bytes at once are more than it takes", len(records), sizeBytes)
+	}
+	payload := object.AppendArray(make([]byte, 0, sizeBytes+9), len(records))
+	for _, r := range records {
+		payload = append(payload, r...)
+	}
+	return j.append(at, fresh, appendFrame(nil, payload))
+}
+
+// head begins a record of n elements.
 func head(n, kind int) []byte {
 	return object.AppendUint(object.AppendArray(nil, n), uint64(kind))
 }
 
-// addFrame returns the frame with the open transactions that before does not have.
-func addFrame(before, p *Pending) []byte {
+// addRecord returns the record of the open transactions that before does not have, nil if
+// there are none.
+func addRecord(before, p *Pending) []byte {
 	names, count := before.Open.Names(), before.Open.Count()
 	if len(p.Closed) > len(before.Closed) {
 		names, count = nil, 0
@@ -51,7 +91,7 @@ func addFrame(before, p *Pending) []byte {
 	if p.Open.Count() == count {
 		return nil
 	}
-	f := head(3, frameAdd)
+	f := head(3, recordAdd)
 	added := p.Open.Names()[len(names):]
 	f = object.AppendArray(f, len(added))
 	for _, n := range added {
@@ -65,8 +105,8 @@ func addFrame(before, p *Pending) []byte {
 	return f
 }
 
-func doneFrame(d *Done) []byte {
-	f := object.AppendUint(head(6, frameDone), d.Count)
+func doneRecord(d *Done) []byte {
+	f := object.AppendUint(head(6, recordDone), d.Count)
 	f = object.AppendHash(f, d.State)
 	f = object.AppendBytes(f, d.Tree.Append(nil))
 	f = object.AppendRuns(f, d.Runs)
@@ -79,8 +119,8 @@ func (j *Journal) MarkSealed(c Contents, s Sealed) error {
 	if c.Pending == nil || c.Sealed != nil {
 		return nil
 	}
-	f := object.AppendHash(head(3, frameSealed), s.Batch)
-	_, err := j.append(c.Place, false, appendFrame(nil, object.AppendHash(f, s.Block)))
+	f := object.AppendHash(head(3, recordSealed), s.Batch)
+	_, err := j.write(c.Place, false, [][]byte{object.AppendHash(f, s.Block)})
 	return err
 }
 
@@ -104,27 +144,15 @@ func (j *Journal) Return(to Place) (Place, error) {
 	return j.append(Place{File: now}, true, data)
 }
 
-// keptFiles is how many files of a pool stay, for undo; older ones go as new ones come.
-const keptFiles = 16
-
-// append writes frames after a place, or at the start of a new file.
+// append writes frames after a place, or into a new file.
 func (j *Journal) append(at Place, fresh bool, frames []byte) (Place, error) {
 	if fresh {
-		newest, err := j.current()
-		if err != nil {
-			return Place{}, err
-		}
-		at = Place{File: newest + 1}
-		if err := j.fs.MkdirAll(j.folder, 0o755); err != nil {
-			return Place{}, err
-		}
-		if at.File > keptFiles {
-			_ = j.fs.Remove(j.name(at.File - keptFiles)) // gone already, or next time
-		}
-	} else if len(frames) == 0 {
+		return j.begin(frames)
+	}
+	if len(frames) == 0 {
 		return at, nil
 	}
-	f, err := j.fs.OpenFile(j.name(at.File), os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := j.fs.OpenFile(j.name(at.File), os.O_RDWR, 0o644)
 	if err != nil {
 		return Place{}, err
 	}
@@ -132,23 +160,63 @@ func (j *Journal) append(at Place, fresh bool, frames []byte) (Place, error) {
 	if err := f.Truncate(at.LengthBytes); err != nil {
 		return Place{}, err
 	}
-	if _, err := f.Seek(at.LengthBytes, 0); err != nil {
+	if _, err := f.Seek(at.LengthBytes, io.SeekStart); err != nil {
 		return Place{}, err
 	}
-	if _, err := f.Write(frames); err != nil {
+	if err := writeSynced(f, frames); err != nil {
 		// What got written is a torn tail to every reader; cut it off while we can.
 		_ = f.Truncate(at.LengthBytes)
 		return Place{}, err
 	}
-	if err := syncFile(f); err != nil {
-		_ = f.Truncate(at.LengthBytes)
+	at.LengthBytes += int64(len(frames))
+	return at, nil
+}
+
+// keptFiles is how many files of a pool stay, for undo; older ones go as new ones come.
+const keptFiles = 16
+
+// begin makes a new file the current one. It gets its name when it is whole: until then
+// the pool is what it was.
+func (j *Journal) begin(frames []byte) (Place, error) {
+	newest, err := j.current()
+	if err != nil {
 		return Place{}, err
 	}
-	at.LengthBytes += int64(len(frames))
-	if fresh {
-		return at, errors.Join(syncFolder(j.fs, j.folder), syncFolder(j.fs, path.Dir(j.folder)))
+	if err := j.fs.MkdirAll(j.folder, 0o755); err != nil {
+		return Place{}, err
 	}
-	return at, nil
+	at := Place{File: newest + 1, LengthBytes: int64(len(frames))}
+	name := j.name(at.File)
+	if err = j.create(name+beginning, frames); err == nil {
+		err = j.fs.Rename(name+beginning, name)
+	}
+	if err != nil {
+		_ = j.fs.Remove(name + beginning)
+		return Place{}, err
+	}
+	if at.File > keptFiles {
+		_ = j.fs.Remove(j.name(at.File - keptFiles)) // gone already, or left to a clean-up
+	}
+	return at, errors.Join(syncFolder(j.fs, j.folder), syncFolder(j.fs, path.Dir(j.folder)))
+}
+
+// create writes a whole file, durably but for its name.
+func (j *Journal) create(name string, data []byte) error {
+	f, err := j.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeSynced(f, data), f.Close())
+}
+
+// beginning is what the name of a file ends with while it is written.
+const beginning = ".new"
+
+func writeSynced(f billy.File, data []byte) error {
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return syncFile(f)
 }
 
 // syncFolder makes the names in a folder durable where the file system can.

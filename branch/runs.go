@@ -93,11 +93,11 @@ func VerdictOf(runs []object.Run, index uint64) (object.Verdict, bool) {
 // SubtractRuns returns the parts of ascending runs that no run of have covers. The runs of
 // have are in any order and may overlap.
 func SubtractRuns(runs, have []object.Run) []object.Run {
-	return subtractRuns(runs, unionOf(have))
+	return subtractRuns(runs, UnionRuns(have))
 }
 
-// unionOf returns the transactions of any runs as runs that ascend; verdicts are dropped.
-func unionOf(runs []object.Run) []object.Run {
+// UnionRuns returns the transactions of any runs as runs that ascend; verdicts are dropped.
+func UnionRuns(runs []object.Run) []object.Run {
 	var out []object.Run
 	for _, run := range sortedRuns(runs) {
 		if n := len(out); n > 0 && run.First <= endOf(out[n-1]) {
@@ -121,10 +121,30 @@ func IntersectRuns(runs []object.Run, within object.Run) []object.Run {
 	return out
 }
 
-// clipRuns is IntersectRuns for ascending runs, in time that does not grow with those
+// ClipRuns is IntersectRuns for ascending runs, in time that does not grow with those
 // outside.
-func clipRuns(runs []object.Run, within object.Run) []object.Run {
+func ClipRuns(runs []object.Run, within object.Run) []object.Run {
 	runs = runsFrom(runs, within.First)
 	n := sort.Search(len(runs), func(i int) bool { return runs[i].First >= endOf(within) })
 	return IntersectRuns(runs[:n], within)
+}
+
+// CountRuns returns the number of transactions in runs.
+func CountRuns(runs []object.Run) uint64 {
+	var n uint64
+	for _, run := range runs {
+		n += run.Count
+	}
+	return n
+}
+
+// onlyVerdict returns the runs of one verdict.
+func onlyVerdict(runs []object.Run, v object.Verdict) []object.Run {
+	var out []object.Run
+	for _, run := range runs {
+		if run.Verdict == v {
+			out = append(out, run)
+		}
+	}
+	return out
 }

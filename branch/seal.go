@@ -140,7 +140,7 @@ func (l *Ledger) PutRoot(ctx context.Context, w store.Writer, branch object.Hash
 	if _, err := putEmpty(w); err != nil {
 		return Block{}, err
 	}
-	x := NewExecutor(Chain{w}, l.Runtime, l.Workers, state.New(w, state.EmptyRoot()), w)
+	x := NewExecutor(Chain{w}, l.Runtime, l.Workers, state.EmptyRoot(), w)
 	return l.Seal(ctx, w, Draft{Branch: branch, Now: now, Run: x}, producer)
 }
 
@@ -149,7 +149,7 @@ func (l *Ledger) PutRoot(ctx context.Context, w store.Writer, branch object.Hash
 func PutBatch(w store.Writer, b *object.Batch, author Signer) (Batch, error) {
 	b.Author = author.Identity
 	data := b.Encode()
-	if len(data) > object.MaxSizeBytes {
+	if len(data) > object.MaxSizeBytes || len(b.Chunks) > object.MaxChunks {
 		return Batch{}, fmt.Errorf("batch: %w: %d chunks do not fit one record", ErrInvalid, len(b.Chunks))
 	}
 	id := object.Sum(data)
@@ -161,7 +161,7 @@ func PutBatch(w store.Writer, b *object.Batch, author Signer) (Batch, error) {
 func PutOrder(w store.Writer, o *object.Order, signer Signer) (object.Hash, error) {
 	o.Signer = signer.Identity
 	data := o.Encode()
-	if len(data) > object.MaxSizeBytes {
+	if len(data) > object.MaxSizeBytes || len(o.Items) > object.MaxOrderItems {
 		return object.Hash{}, fmt.Errorf("order: %w: %d items do not fit one record", ErrInvalid, len(o.Items))
 	}
 	id := object.Sum(data)

@@ -62,29 +62,20 @@ func (l *Ledger) traceSpan(ctx context.Context, desk *Desk, span *Span, fn func(
 		if chunk != last {
 			last, dict = chunk, l.Runtime.Prepare(chunk.Names)
 		}
-		t := Traced{Batch: span.Batch, Index: index}
 		out := &contract.Outcome{}
-		if err := l.Runtime.Run(tx, dict, desk, span.Settled, out); err != nil {
+		if err := desk.run(tx, dict, span.Settled, out); err != nil {
 			return fmt.Errorf("transaction %s.%d: %w", span.Batch.ID.Short(), index, err)
 		}
 		if out.Verdict != object.VerdictApplied {
 			return nil
 		}
+		t := Traced{Batch: span.Batch, Index: index, Effects: out.Effects}
 		for i := range out.Effects {
-			e := &out.Effects[i]
-			row, err := desk.get(e.Key)
-			if err != nil {
-				return err
-			}
-			after, exists, err := l.Runtime.Apply(row.row, row.exists, e)
-			if err != nil {
-				return err
-			}
-			t.Effects = append(t.Effects, *e)
-			t.Before = append(t.Before, rowOrNil(row.row, row.exists))
-			t.After = append(t.After, rowOrNil(after, exists))
-			desk.rows[string(e.Key)] = deskRow{after, exists}
+			before := desk.rows[string(out.Effects[i].Key)]
+			t.Before = append(t.Before, rowOrNil(before.row, before.exists))
+			t.After = append(t.After, rowOrNil(desk.after[i].row, desk.after[i].exists))
 		}
+		desk.take(out)
 		return fn(t)
 	})
 }
@@ -94,4 +85,38 @@ func rowOrNil(row []byte, exists bool) []byte {
 		return nil
 	}
 	return bytes.Clone(row)
+}
+
+// Touches returns the names of the fields of a row that applied transactions of a batch
+// declare to change; the empty name stands for the row as a whole.
+func (l *Ledger) Touches(ctx context.Context, b Batch, runs []object.Run, row []byte) (map[string]bool, error) {
+	touched := map[string]bool{}
+	var last *object.Chunk
+	var dict any
+	for _, run := range runs {
+		if run.Verdict != object.VerdictApplied && run.Verdict != object.VerdictResolved {
+			continue
+		}
+		err := l.Transactions(ctx, b, run.First, run.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
+			if chunk != last {
+				last, dict = chunk, l.Runtime.Prepare(chunk.Names)
+			}
+			l.Runtime.Declare(tx, dict, func(a contract.Access) {
+				if a.Mode == contract.Read || string(a.Key) != string(row) {
+					return
+				}
+				switch {
+				case a.Part == contract.PartField:
+					touched[a.Field] = true
+				case a.Part == contract.PartRow && a.Mode == contract.Write:
+					touched[""] = true
+				}
+			})
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return touched, nil
 }

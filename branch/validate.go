@@ -10,7 +10,6 @@ import (
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/state"
-	"aergo/repo/store"
 )
 
 // markWindow is how many blocks behind its block the mark of a batch may lie that enters
@@ -20,61 +19,6 @@ const markWindow = 4096
 // MarkTooOld says whether a batch marked at height mark may no longer enter directly at
 // the given height.
 func MarkTooOld(mark, height uint64) bool { return height > mark+markWindow }
-
-// Scratch is a writer for executing without keeping: what it is given is dropped if the
-// store has it and held in memory if not. It is safe for concurrent use.
-type Scratch struct {
-	store.Reader
-	mem *store.Memory
-	w   store.Writer
-}
-
-// NewScratch returns an empty scratch over objects.
-func NewScratch(ctx context.Context, objects store.Reader) (*Scratch, error) {
-	mem := store.NewMemory()
-	w, err := mem.Begin(ctx)
-	return &Scratch{Reader: objects, mem: mem, w: w}, err
-}
-
-// Put implements state.NodeWriter.
-func (s *Scratch) Put(kind object.Kind, h object.Hash, data []byte) error {
-	return s.w.Put(kind, h, data)
-}
-
-// PutSealed implements store.Writer.
-func (s *Scratch) PutSealed(kind object.Kind, h object.Hash, data, seal []byte) error {
-	return s.w.PutSealed(kind, h, data, seal)
-}
-
-// Commit implements store.Writer; a scratch has nothing to keep.
-func (s *Scratch) Commit(context.Context) error { return nil }
-
-// Rollback implements store.Writer.
-func (s *Scratch) Rollback() error { return s.w.Rollback() }
-
-// Get implements store.Reader.
-func (s *Scratch) Get(ctx context.Context, h object.Hash) ([]byte, error) {
-	if data, err := s.w.Get(ctx, h); err == nil {
-		return data, nil
-	}
-	return s.Reader.Get(ctx, h)
-}
-
-// Seal implements store.Reader.
-func (s *Scratch) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
-	if ok, err := s.w.Has(ctx, h); err == nil && ok {
-		return s.w.Seal(ctx, h)
-	}
-	return s.Reader.Seal(ctx, h)
-}
-
-// Has implements store.Reader.
-func (s *Scratch) Has(ctx context.Context, h object.Hash) (bool, error) {
-	if ok, err := s.w.Has(ctx, h); err == nil && ok {
-		return true, nil
-	}
-	return s.Reader.Has(ctx, h)
-}
 
 // Validate checks a block by executing it again on its parent's state: every signature,
 // every right to enter, the tree, every verdict and every root. The parent has been
@@ -107,32 +51,32 @@ func (l *Ledger) validate(ctx context.Context, b Block) error {
 	if parent != nil {
 		before, account = parent.Header.State, parent.Header.Account
 	}
-	base := state.New(scratch, before)
-	if err := SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
-		return err
-	}
-	tree, err := l.tree(ctx, b)
+	tree, err := l.Tree(ctx, b)
 	if err != nil {
 		return err
 	}
-	x := NewExecutor(Chain{scratch}, l.Runtime, l.Workers, base, scratch)
+	x := NewExecutor(Chain{scratch}, l.Runtime, l.Workers, before, scratch)
+	if err := SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
+		return err
+	}
 	if err := x.Follow(ctx, spans, tree); err != nil {
 		return err
 	}
 	return l.compare(ctx, b, body, x, Account{state.New(scratch, account)}, scratch)
 }
 
-// tree loads a block's DTT.
-func (l *Ledger) tree(ctx context.Context, b Block) (dtt.Tree, error) {
-	data, err := object.Join(ctx, l.Objects, b.Header.Tree, object.MaxLargeBytes)
+// Tree loads the DTT of a block.
+func (c Chain) Tree(ctx context.Context, b Block) (dtt.Tree, error) {
+	data, err := object.Join(ctx, c.Objects, b.Header.Tree, object.MaxLargeBytes)
 	if err != nil {
 		return dtt.Tree{}, fmt.Errorf("tree: %w", err)
 	}
-	return dtt.Decode(data)
+	tree, err := dtt.Decode(data)
+	if err != nil {
+		return dtt.Tree{}, fmt.Errorf("tree: %w", err)
+	}
+	return tree, nil
 }
-
-// Tree loads the DTT of a block.
-func (l *Ledger) Tree(ctx context.Context, b Block) (dtt.Tree, error) { return l.tree(ctx, b) }
 
 // compare checks what an execution came to against what the block says.
 func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Executor, account Account, w state.NodeWriter) error {
@@ -208,6 +152,9 @@ func (l *Ledger) checkHeader(ctx context.Context, b Block) (*Block, error) {
 	if b.Lineage != l.Directory.Lineage {
 		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", ErrInvalid, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())
 	}
+	if b.MergeMode > object.ModeTheirs {
+		return nil, fmt.Errorf("%w: it merges by a resolver, and its branch has none", ErrInvalid)
+	}
 	if b.Branch.IsZero() || b.Slot != 0 || len(b.Consensus) != 0 || !b.Access.IsZero() || !b.Resolver.IsZero() {
 		return nil, fmt.Errorf("%w: it uses what a repository of one delegate does not", ErrInvalid)
 	}
@@ -257,56 +204,3 @@ func (l *Ledger) checkSeal(ctx context.Context, domain key.Domain, who object.Id
 
 // ErrForeign is wrapped when something belongs to another lineage.
 var ErrForeign = errors.New("foreign lineage")
-
-// SettleSpans looks at the spans that come by a merge and gives each what they settle
-// among themselves, on the state before the block.
-func SettleSpans(ctx context.Context, c Chain, runtime Runtime, base state.Tree, spans []Span, workers int) error {
-	settler := runtime.Settle()
-	each := func(fn func(*object.Transaction, any)) error {
-		var last *object.Chunk
-		var dict any
-		for i := range spans {
-			if !spans[i].Merged || spans[i].Decided {
-				continue
-			}
-			err := c.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
-				if chunk != last {
-					last, dict = chunk, runtime.Prepare(chunk.Names)
-				}
-				fn(tx, dict)
-				return nil
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := each(settler.Count); err != nil {
-		return err
-	}
-	if err := each(settler.Observe); err != nil {
-		return err
-	}
-	keys := settler.Keys()
-	if len(keys) == 0 {
-		return nil
-	}
-	rows := make([][]byte, len(keys))
-	err := base.GetMany(ctx, keys, workers, func(i int, value []byte, ok bool) error {
-		if ok {
-			rows[i] = value
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	settled := settler.Decide(rows)
-	for i := range spans {
-		if spans[i].Merged && !spans[i].Decided {
-			spans[i].Settled = settled
-		}
-	}
-	return nil
-}

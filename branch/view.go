@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -15,45 +16,57 @@ type view struct {
 	declared []reach // in the order of compareReach
 }
 
-// Exists implements contract.View.
+// slotOf returns the number of the slot of a row, if the transaction declared any of it.
+// Most transactions declare a handful, for which a look at each beats a search.
+func (v *view) slotOf(k []byte) (uint32, bool) {
+	if len(v.declared) > 16 {
+		return v.stage.table.find(k)
+	}
+	for i := range v.declared {
+		id := v.declared[i].slot
+		if i > 0 && v.declared[i-1].slot == id {
+			continue
+		}
+		if bytes.Equal(v.stage.slot(id).key, k) {
+			return id, true
+		}
+	}
+	return 0, false
+}
+
+// Exists implements contract.View. A Delta of existence is the right to make the row, not
+// to look whether others have.
 func (v *view) Exists(k []byte) (bool, error) {
-	id, ok := v.stage.index[string(k)]
-	if !ok || !v.declares(id, contract.PartExistence, "", contract.Read) {
+	id, ok := v.slotOf(k)
+	if !ok || !v.reads(reach{slot: id, part: contract.PartExistence}) {
 		return false, undeclared(k, "existence")
 	}
-	sl := v.stage.slots[id]
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	return sl.exists, nil
+	_, exists := v.stage.slot(id).read()
+	return exists, nil
 }
 
 // Field implements contract.View.
 func (v *view) Field(k []byte, name string) ([]byte, bool, error) {
-	id, ok := v.stage.index[string(k)]
-	if !ok || !v.declares(id, contract.PartField, name, contract.Read) && !v.wholeRow(id) {
+	id, ok := v.slotOf(k)
+	if !ok || !v.declares(id, contract.PartField, name, contract.Read) && !v.reads(reach{slot: id, part: contract.PartRow}) {
 		return nil, false, undeclared(k, "field "+name)
 	}
-	row, exists := v.stage.slots[id].read()
+	row, exists := v.stage.slot(id).read()
 	if !exists {
 		return nil, false, nil
 	}
 	return v.stage.runtime.Lookup(row, name)
 }
 
-// Row implements contract.View.
+// Row implements contract.View. A Delta of the row is the right to change fields of its
+// own, not to read the others.
 func (v *view) Row(k []byte) ([]byte, bool, error) {
-	id, ok := v.stage.index[string(k)]
-	if !ok || !v.wholeRow(id) {
+	id, ok := v.slotOf(k)
+	if !ok || !v.reads(reach{slot: id, part: contract.PartRow}) {
 		return nil, false, undeclared(k, "row")
 	}
-	row, exists := v.stage.slots[id].read()
+	row, exists := v.stage.slot(id).read()
 	return row, exists, nil
-}
-
-func (sl *slot) read() ([]byte, bool) {
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	return sl.row, sl.exists
 }
 
 // declares says whether the transaction declared a unit at least so strongly.
@@ -63,10 +76,9 @@ func (v *view) declares(id uint32, part contract.Part, field string, atLeast con
 	return at < len(v.declared) && sameUnit(v.declared[at], want)
 }
 
-// wholeRow says whether the transaction may read all of a row: a Delta of PartRow is only
-// the right to change fields of its own.
-func (v *view) wholeRow(id uint32) bool {
-	want := reach{slot: id, part: contract.PartRow, mode: contract.Read}
+// reads says whether the transaction declared a unit as more than a Delta. want is of mode
+// Read, the first in the order of one unit's accesses.
+func (v *view) reads(want reach) bool {
 	for at := v.find(want); at < len(v.declared) && sameUnit(v.declared[at], want); at++ {
 		if v.declared[at].mode != contract.Delta {
 			return true
@@ -107,7 +119,7 @@ func compareReach(a, b reach) int {
 // writable returns the slot of an effect's row, if the transaction declared all that the
 // effect changes.
 func (v *view) writable(e *contract.Effect) (uint32, error) {
-	id, ok := v.stage.index[string(e.Key)]
+	id, ok := v.slotOf(e.Key)
 	if !ok {
 		return 0, undeclared(e.Key, "row")
 	}

@@ -65,7 +65,7 @@ func (c *Checker) Check(l *Lists, t Tree) error {
 		mark := c.base + 1 + marks[i]
 		for tx := leaf.first; tx < leaf.first+leaf.count; tx, mark = tx+1, mark+1 {
 			if bad := c.visit(l.At(int(tx)), mark); bad >= 0 {
-				return c.conflict(l, t, marks, int(tx), l.At(int(tx))[bad])
+				return c.conflict(t, marks, int(tx), l.At(int(tx))[bad])
 			}
 		}
 	}
@@ -111,7 +111,7 @@ func (c *Checker) visit(run []Access, mark uint32) int {
 
 // conflict makes the error for the bad access of transaction tx, by finding whose mark
 // was the largest, and forgets all marks.
-func (c *Checker) conflict(l *Lists, t Tree, marks []uint32, tx int, bad Access) error {
+func (c *Checker) conflict(t Tree, marks []uint32, tx int, bad Access) error {
 	s := c.units[bad.Unit()]
 	largest := s.write
 	if bad.Mode().Conflicts(Read) {

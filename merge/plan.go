@@ -36,10 +36,12 @@ func NewPlan(ctx context.Context, c branch.Chain, target, source branch.Block) (
 	if p.UpToDate {
 		return p, nil
 	}
-	g := gatherer{chain: c, plan: p, needed: map[object.Hash][]object.Run{}, marks: map[object.Hash]uint64{}}
+	g := gatherer{
+		chain: c, plan: p, missing: map[object.Hash][]object.Run{}, needed: map[object.Hash][]object.Run{},
+		counted: map[object.Hash][]object.Run{}, loaded: map[object.Hash]branch.Batch{},
+	}
 	err = branch.Missing(ctx, c.Account(target), c.Account(source), func(e branch.AccountEntry) error {
-		g.needed[e.Batch] = e.Runs
-		g.marks[e.Batch] = e.MarkHeight
+		g.missing[e.Batch], g.needed[e.Batch] = e.Runs, e.Runs
 		return nil
 	})
 	if err != nil {
@@ -56,11 +58,12 @@ func NewPlan(ctx context.Context, c branch.Chain, target, source branch.Block) (
 // gatherer collects the needed transactions while walking the source's chain back from
 // its head: the last block that decided a transaction is the one that counts.
 type gatherer struct {
-	chain  branch.Chain
-	plan   *Plan
-	needed map[object.Hash][]object.Run
-	marks  map[object.Hash]uint64
-	loaded map[object.Hash]branch.Batch
+	chain   branch.Chain
+	plan    *Plan
+	missing map[object.Hash][]object.Run // what the target has not decided
+	needed  map[object.Hash][]object.Run // of that, what has not been found yet
+	counted map[object.Hash][]object.Run // what was made on the source, as far as seen
+	loaded  map[object.Hash]branch.Batch
 }
 
 func (g *gatherer) walkBack(ctx context.Context, sourceOnly map[object.Hash]branch.Block) error {
@@ -70,7 +73,7 @@ func (g *gatherer) walkBack(ctx context.Context, sourceOnly map[object.Hash]bran
 			return nil
 		}
 		if err := g.block(ctx, b, only); err != nil {
-			return err
+			return fmt.Errorf("block %s: %w", b.ID.Short(), err)
 		}
 		if b.Parent.IsZero() {
 			break
@@ -93,25 +96,40 @@ func (g *gatherer) block(ctx context.Context, b branch.Block, only bool) error {
 	if err != nil {
 		return err
 	}
-	made := only // entries that a merge brought in were not made on the source
-	if made && len(body.Orders) > 0 {
-		o, err := g.chain.Order(ctx, body.Orders[0])
+	merges := make([]bool, 1+len(body.Orders)) // by the number of the order in entries
+	for i, id := range body.Orders {
+		o, err := g.chain.Order(ctx, id)
 		if err != nil {
 			return err
 		}
-		made = o.Kind != object.OrderMerge
+		merges[1+i] = o.Kind == object.OrderMerge
 	}
 	for i := len(body.Entries) - 1; i >= 0; i-- {
-		if err := g.entry(ctx, b, &body.Entries[i], made); err != nil {
+		e := &body.Entries[i]
+		if branch.CountRuns(branch.UnionRuns(e.Runs)) != branch.CountRuns(e.Runs) {
+			return fmt.Errorf("%w: it takes a transaction of batch %s twice", branch.ErrInvalid, e.Batch.Short())
+		}
+		// What a merge brought in was not made on the source.
+		if only && !merges[e.Order] {
+			g.count(e)
+		}
+		if err := g.entry(ctx, b, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *gatherer) entry(ctx context.Context, b branch.Block, e *object.Entry, made bool) error {
+// count accounts for what an entry made on the source that the target has decided.
+func (g *gatherer) count(e *object.Entry) {
+	made := branch.SubtractRuns(branch.UnionRuns(e.Runs), g.counted[e.Batch])
+	g.plan.Already += branch.CountRuns(branch.SubtractRuns(made, g.missing[e.Batch]))
+	g.counted[e.Batch] = append(g.counted[e.Batch], made...)
+}
+
+func (g *gatherer) entry(ctx context.Context, b branch.Block, e *object.Entry) error {
 	needed := g.needed[e.Batch]
-	if len(needed) == 0 && !made {
+	if len(needed) == 0 {
 		return nil
 	}
 	batch, err := g.batch(ctx, e.Batch)
@@ -126,29 +144,17 @@ func (g *gatherer) entry(ctx context.Context, b branch.Block, e *object.Entry, m
 			reasons = e.Excluded[excluded-int(run.Count) : excluded]
 			excluded -= int(run.Count)
 		}
-		took := branch.IntersectRuns(needed, run)
+		took := branch.ClipRuns(needed, run)
 		for j := len(took) - 1; j >= 0; j-- {
 			g.take(b, batch, took[j], run, reasons)
 		}
-		needed = branch.SubtractRuns(needed, []object.Run{run})
-		if made {
-			g.plan.Already += run.Count - countRuns(took)
-		}
 	}
-	if len(needed) == 0 {
+	if needed = branch.SubtractRuns(needed, e.Runs); len(needed) == 0 {
 		delete(g.needed, e.Batch)
 	} else {
 		g.needed[e.Batch] = needed
 	}
 	return nil
-}
-
-func countRuns(runs []object.Run) uint64 {
-	var n uint64
-	for _, r := range runs {
-		n += r.Count
-	}
-	return n
 }
 
 // take appends the span, or spans, of one run. The list is built backwards.
@@ -185,9 +191,6 @@ func (g *gatherer) batch(ctx context.Context, id object.Hash) (branch.Batch, err
 	if err != nil {
 		return branch.Batch{}, err
 	}
-	if g.loaded == nil {
-		g.loaded = map[object.Hash]branch.Batch{}
-	}
 	g.loaded[id] = b
 	return b, nil
 }
@@ -198,7 +201,8 @@ func joinSpans(spans []branch.Span) []branch.Span {
 	for _, s := range spans {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
-			if last.Batch.ID == s.Batch.ID && last.First+last.Count == s.First && !last.Decided && !s.Decided {
+			alike := last.Decided == s.Decided && last.Verdict == s.Verdict && last.Block == s.Block
+			if last.Batch.ID == s.Batch.ID && last.First+last.Count == s.First && alike {
 				last.Count += s.Count
 				continue
 			}

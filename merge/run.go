@@ -48,16 +48,18 @@ func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req R
 	if p.UpToDate {
 		return nil, fmt.Errorf("merge: %w: the target has all of the source", ErrNothing)
 	}
-	base := branch.Chain{Objects: w}.State(p.Target)
 	spans := make([]branch.Span, len(p.Spans))
 	for i, s := range p.Spans {
+		if err := branch.MayEnter(s.Batch, req.Branch, p.Target.Height+1); err != nil {
+			return nil, fmt.Errorf("merge: %w", err)
+		}
 		s.Mode = req.Mode
 		spans[i] = s
 	}
-	if err := branch.SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
+	x := branch.NewExecutor(branch.Chain{Objects: w}, l.Runtime, l.Workers, p.Target.Header.State, w)
+	if err := branch.SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
 		return nil, err
 	}
-	x := branch.NewExecutor(branch.Chain{Objects: w}, l.Runtime, l.Workers, base, w)
 	if err := x.Propose(ctx, spans); err != nil {
 		return nil, err
 	}
@@ -117,9 +119,14 @@ func account(entries []object.Entry) *Result {
 func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Executor, target branch.Block, req Request, res *Result) error {
 	var superseded []object.Selection
 	for _, e := range res.Excluded {
-		if e.Reason == object.ReasonSuperseded {
-			superseded = append(superseded, object.Selection{Batch: e.Batch, First: e.Index, Count: 1})
+		if e.Reason != object.ReasonSuperseded {
+			continue
 		}
+		if n := len(superseded); n > 0 && superseded[n-1].Batch == e.Batch && superseded[n-1].First+superseded[n-1].Count == e.Index {
+			superseded[n-1].Count++
+			continue
+		}
+		superseded = append(superseded, object.Selection{Batch: e.Batch, First: e.Index, Count: 1})
 	}
 	if len(superseded) == 0 {
 		return nil
@@ -140,14 +147,19 @@ func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Exec
 func rewrite(ctx context.Context, l *branch.Ledger, w store.Writer, items []object.Selection, message string, target branch.Block, req Request,
 	change func(tx *object.Transaction, dict any, to *object.ChunkBuilder) error) (branch.Batch, error) {
 	p := branch.NewPending(target)
-	c := branch.Chain{Objects: w}
+	chunks := branch.ChunkReader{Chain: branch.Chain{Objects: w}}
+	var last *object.Chunk
+	var dict any
 	for _, s := range items {
-		from, err := c.Batch(ctx, s.Batch)
+		from, err := chunks.Chain.Batch(ctx, s.Batch)
 		if err != nil {
 			return branch.Batch{}, err
 		}
-		err = c.Transactions(ctx, from, s.First, s.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
-			if err := change(tx, l.Runtime.Prepare(chunk.Names), p.Open); err != nil {
+		err = chunks.Transactions(ctx, from, s.First, s.Count, func(_ uint64, tx *object.Transaction, chunk *object.Chunk) error {
+			if chunk != last {
+				last, dict = chunk, l.Runtime.Prepare(chunk.Names)
+			}
+			if err := change(tx, dict, p.Open); err != nil {
 				return err
 			}
 			return p.CloseChunk(w, false)
@@ -172,6 +184,7 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 	var spans []branch.Span
 	var chosen []object.Selection
 	var already uint64
+	named := map[object.Hash][]object.Run{} // chosen so far
 	for _, s := range items {
 		batch, err := c.Batch(ctx, s.Batch)
 		if err != nil {
@@ -181,8 +194,13 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 		if err != nil {
 			return nil, err
 		}
+		if err := branch.MayEnter(batch, req.Branch, target.Height+1); err != nil {
+			return nil, fmt.Errorf("%s: %w", kind, err)
+		}
 		open := openRuns(kind, object.Run{First: s.First, Count: s.Count}, have)
-		already += s.Count - countRuns(open)
+		already += s.Count - branch.CountRuns(open)
+		open = branch.SubtractRuns(open, named[s.Batch])
+		named[s.Batch] = append(named[s.Batch], open...)
 		for _, run := range open {
 			span := branch.Span{Batch: batch, Order: 1, First: run.First, Count: run.Count}
 			if kind == object.OrderDrop {
@@ -195,7 +213,7 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 	if len(spans) == 0 {
 		return &Result{Already: already}, fmt.Errorf("%s: %w: all of it has been decided here", kind, ErrNothing)
 	}
-	x := branch.NewExecutor(c, l.Runtime, l.Workers, c.State(target), w)
+	x := branch.NewExecutor(c, l.Runtime, l.Workers, target.Header.State, w)
 	if err := x.Propose(ctx, spans); err != nil {
 		return nil, err
 	}

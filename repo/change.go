@@ -3,6 +3,7 @@ package repo
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"sort"
@@ -52,9 +53,12 @@ func (r *Repo) write(ctx context.Context, verb string, fn func(c *change) error)
 	return r.writeLocked(ctx, verb, fn)
 }
 
-func (r *Repo) writeLocked(ctx context.Context, verb string, fn func(c *change) error) error {
+func (r *Repo) writeLocked(ctx context.Context, verb string, fn func(c *change) error) (err error) {
+	if err := r.takeBackStopped(ctx); err != nil {
+		return err
+	}
 	c := &change{repo: r}
-	defer c.rollback()
+	defer func() { err = errors.Join(err, c.rollback()) }()
 	if err := fn(c); err != nil {
 		return err
 	}
@@ -78,10 +82,15 @@ func (c *change) open(ctx context.Context) (*branch.Ledger, store.Writer, error)
 	return l, w, nil
 }
 
-func (c *change) rollback() {
-	if c.writer != nil {
-		_ = c.writer.Rollback()
+// rollback forgets what was written and not committed.
+func (c *change) rollback() error {
+	if c.writer == nil {
+		return nil
 	}
+	if err := c.writer.Rollback(); err != nil {
+		return &rollbackError{err}
+	}
+	return nil
 }
 
 func (c *change) setBranch(old, new ref.Branch) {
@@ -97,7 +106,8 @@ func (c *change) empty() bool {
 	return len(c.branches)+len(c.tags)+len(c.remotes)+len(c.pools) == 0 && c.head == nil && c.config == nil
 }
 
-// apply makes the change, durably.
+// apply makes the change, durably and as a whole: if it fails, or is stopped, everything
+// is as it was.
 func (c *change) apply(ctx context.Context, verb string) error {
 	r := c.repo
 	if c.writer != nil {
@@ -108,46 +118,99 @@ func (c *change) apply(ctx context.Context, verb string) error {
 	if c.empty() {
 		return nil
 	}
-	entry := &oplog.Entry{Time: r.opts.Clock().UTC(), Who: r.opts.Who, Verb: verb, Args: r.opts.Args}
+	entry, err := c.entry(ctx, verb)
+	if err != nil {
+		return err
+	}
+	if err := r.intend(entry); err != nil {
+		return err
+	}
+	if err = c.perform(ctx, entry); err == nil {
+		_, err = r.log.Append(ctx, *entry)
+	}
+	if err != nil {
+		if undoErr := r.takeBack(ctx, entry); undoErr != nil {
+			// The intent stays, and with it the promise to take back what happened.
+			return errors.Join(err, undoErr)
+		}
+		r.fulfilled()
+		return err
+	}
+	r.fulfilled()
+	if c.config != nil {
+		r.config = *c.config
+	}
+	return nil
+}
+
+// entry describes the change for the operation log. The places of pools after it are not
+// known yet.
+func (c *change) entry(ctx context.Context, verb string) (*oplog.Entry, error) {
+	r := c.repo
+	last, err := r.log.Last(ctx)
+	if err := ignore(err, oplog.ErrNotFound); err != nil {
+		return nil, err
+	}
+	entry := &oplog.Entry{N: last.N + 1, Time: r.opts.Clock().UTC(), Who: r.opts.Who, Verb: verb, Args: r.opts.Args}
+	for _, e := range c.branches {
+		record(&entry.Refs, "branches/"+string(nonEmpty(e.old.Name, e.new.Name)), e.old, e.new)
+	}
+	for _, e := range c.tags {
+		record(&entry.Refs, "tags/"+string(nonEmpty(e.old.Name, e.new.Name)), e.old, e.new)
+	}
+	for _, e := range c.remotes {
+		name := path.Join("remotes", string(nonEmpty(e.old.Remote, e.new.Remote)), string(nonEmpty(e.old.Name, e.new.Name)))
+		record(&entry.Refs, name, e.old, e.new)
+	}
+	if c.head != nil {
+		record(&entry.Refs, "HEAD", c.head.old, c.head.new)
+	}
+	if c.config != nil {
+		entry.Refs = append(entry.Refs, oplog.Change{Name: configFile, Before: encodeConfig(r.config), After: encodeConfig(*c.config)})
+	}
+	for _, p := range c.pools {
+		record(&entry.Pools, string(p.branch), p.from.Place, p.from.Place)
+	}
+	return entry, nil
+}
+
+// perform changes the files, in an order in which readers see the change happen at once:
+// pools that become something, then refs, then pools that a commit has emptied.
+func (c *change) perform(ctx context.Context, entry *oplog.Entry) error {
 	// Notes that pools are sealed mean nothing until their branch moves.
 	for i := range c.pools {
 		if p := &c.pools[i]; p.sealed != nil {
-			if err := r.journal(p.branch).MarkSealed(p.from, *p.sealed); err != nil {
+			if err := c.repo.journal(p.branch).MarkSealed(p.from, *p.sealed); err != nil {
 				return err
 			}
 		}
 	}
-	if err := c.applyPools(entry, func(p *poolEdit) bool { return p.sealed == nil }); err != nil {
+	if err := c.applyPools(entry, false); err != nil {
 		return err
 	}
-	if err := c.applyRefs(ctx, entry); err != nil {
+	if err := c.applyRefs(ctx); err != nil {
 		return err
 	}
-	if err := c.applyPools(entry, func(p *poolEdit) bool { return p.sealed != nil }); err != nil {
+	if err := c.applyPools(entry, true); err != nil {
 		return err
 	}
 	if c.config != nil {
-		if err := writeConfig(r.fs, *c.config); err != nil {
-			return err
-		}
-		entry.Refs = append(entry.Refs, oplog.Change{Name: configFile, Before: encodeConfig(r.config), After: encodeConfig(*c.config)})
-		r.config = *c.config
+		return writeConfig(c.repo.fs, *c.config)
 	}
-	_, err := r.log.Append(ctx, *entry)
-	return err
+	return nil
 }
 
-func (c *change) applyPools(entry *oplog.Entry, which func(*poolEdit) bool) error {
+func (c *change) applyPools(entry *oplog.Entry, sealed bool) error {
 	for i := range c.pools {
 		p := &c.pools[i]
-		if !which(p) {
+		if (p.sealed != nil) != sealed {
 			continue
 		}
 		place, err := c.applyPool(p)
 		if err != nil {
 			return fmt.Errorf("pool of %s: %w", p.branch, err)
 		}
-		record(&entry.Pools, string(p.branch), p.from.Place, place)
+		entry.Pools[i].After = encodeState(place)
 	}
 	return nil
 }
@@ -164,33 +227,25 @@ func (c *change) applyPool(p *poolEdit) (branch.Place, error) {
 }
 
 // applyRefs moves refs: branches and tags first, what is checked out last.
-func (c *change) applyRefs(ctx context.Context, entry *oplog.Entry) error {
+func (c *change) applyRefs(ctx context.Context) error {
 	refs := c.repo.refs
 	for _, e := range c.branches {
-		err := move(ctx, e, refs.SetBranch, refs.DeleteBranch)
-		if err != nil {
+		if err := move(ctx, e, refs.SetBranch, refs.DeleteBranch); err != nil {
 			return err
 		}
-		record(&entry.Refs, "branches/"+string(nonEmpty(e.old.Name, e.new.Name)), e.old, e.new)
 	}
 	for _, e := range c.tags {
 		if err := move(ctx, e, refs.SetTag, refs.DeleteTag); err != nil {
 			return err
 		}
-		record(&entry.Refs, "tags/"+string(nonEmpty(e.old.Name, e.new.Name)), e.old, e.new)
 	}
 	for _, e := range c.remotes {
 		if err := move(ctx, e, refs.SetRemoteBranch, refs.DeleteRemoteBranch); err != nil {
 			return err
 		}
-		name := path.Join("remotes", string(nonEmpty(e.old.Remote, e.new.Remote)), string(nonEmpty(e.old.Name, e.new.Name)))
-		record(&entry.Refs, name, e.old, e.new)
 	}
 	if c.head != nil {
-		if err := refs.SetHead(ctx, c.head.old, c.head.new); err != nil {
-			return err
-		}
-		record(&entry.Refs, "HEAD", c.head.old, c.head.new)
+		return refs.SetHead(ctx, c.head.old, c.head.new)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"aergo/branch"
 	"aergo/consensus/directory"
+	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	"aergo/repo/store"
@@ -48,7 +49,10 @@ func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequ
 	if err := req.Remote.Check(); err != nil {
 		return nil, out, err
 	}
-	if err := checkEmpty(fs); err != nil {
+	if opts.Lock == nil {
+		opts.Lock = lock.NewMemory(opts.Who)
+	}
+	if err := prepareFolder(ctx, fs, opts); err != nil {
 		return nil, out, err
 	}
 	other, err := openRemote(ctx, opts, req.From)
@@ -61,17 +65,32 @@ func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequ
 		return nil, out, fmt.Errorf("remote: %w", err)
 	}
 	cl := cloning{from: other, refs: refs, req: req, out: &out}
-	r, err := create(ctx, fs, opts, cl.genesis, cl.fill)
+	r, err := create(ctx, fs, opts, &cl)
 	if err != nil {
-		if cl.begun { // what is there now, we made
-			err = errors.Join(err, removeContents(fs))
-		}
 		return nil, Cloned{}, err
 	}
+	_ = fs.Remove(incomingFile)
 	return r, out, nil
 }
 
-func checkEmpty(fs billy.Filesystem) error {
+// prepareFolder checks that a folder is empty. What a clone left that was stopped, it
+// removes.
+func prepareFolder(ctx context.Context, fs billy.Filesystem, opts Options) error {
+	unlock, err := opts.Lock.Acquire(ctx, opts.Waiting)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := checkUnused(fs); err != nil {
+		return err
+	}
+	stopped, err := isIncoming(fs)
+	if err != nil {
+		return err
+	}
+	if stopped {
+		return removeContents(fs)
+	}
 	infos, err := fs.ReadDir("")
 	if err != nil {
 		return ignore(err, os.ErrNotExist)
@@ -84,18 +103,22 @@ func checkEmpty(fs billy.Filesystem) error {
 	return nil
 }
 
-// removeContents removes everything from a folder but the lock.
+// removeContents removes everything from a folder but the lock. The mark of a clone goes
+// last: a folder that still has it may be cleaned again.
 func removeContents(fs billy.Filesystem) error {
 	infos, err := fs.ReadDir("")
 	if err != nil {
 		return err
 	}
 	for _, info := range infos {
-		if info.Name() != lockFile {
-			err = errors.Join(err, util.RemoveAll(fs, info.Name()))
+		if name := info.Name(); name != lockFile && name != incomingFile {
+			err = errors.Join(err, util.RemoveAll(fs, name))
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return ignore(fs.Remove(incomingFile), os.ErrNotExist)
 }
 
 // cloning is a clone while it is made.
@@ -107,9 +130,12 @@ type cloning struct {
 	out   *Cloned
 }
 
-// genesis forks the other repository's Directory.
+// genesis implements creation: it forks the other repository's Directory.
 func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
 	cl.begun = true
+	if err := markIncoming(r.fs); err != nil {
+		return branch.Block{}, err
+	}
 	upstream := &directory.Directory{Lineage: cl.refs.Lineage}
 	rc := r.newReceiver(r.ledgerOver(nil, upstream), w, cl.from.Objects())
 	if err := rc.take(ctx, cl.refs.Directory); err != nil {
@@ -127,7 +153,15 @@ func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner b
 	return branch.PutGenesis(w, owner, nonce, r.now(), upstream)
 }
 
-// fill takes everything, checks it, and then lets refs lead to it.
+// abandon implements creation.
+func (cl *cloning) abandon(fs billy.Filesystem) error {
+	if !cl.begun {
+		return nil
+	}
+	return removeContents(fs) // all of it is ours
+}
+
+// fill implements creation: it takes everything, checks it, and then lets refs lead to it.
 func (cl *cloning) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.Ledger, _ branch.Signer) error {
 	b, err := cl.branch()
 	if err != nil {

@@ -70,7 +70,7 @@ func (r *Repo) fetch(ctx context.Context, other Remote, name, only ref.Name) (Fe
 		}
 		branches = []ref.Branch{b}
 	}
-	err = r.write(ctx, "fetch", func(c *change) error {
+	err = r.exchange(ctx, "fetch", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {
 			return err

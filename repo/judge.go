@@ -73,7 +73,7 @@ func (j *judge) onTrunk(ctx context.Context, b branch.Block) (bool, error) {
 // isOwn says whether a block may stand in this repository's chains with all before it.
 func (j *judge) isOwn(ctx context.Context, b branch.Block) (bool, error) {
 	var path []object.Hash
-	verdict := true
+	var verdict bool
 	for {
 		if known, ok := j.own[b.ID]; ok {
 			verdict = known

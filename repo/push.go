@@ -83,7 +83,7 @@ func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, push
 	if name == "" && pushed.Name != theirs.Name {
 		return false, nil
 	}
-	err = r.write(ctx, "push", func(c *change) error {
+	err = r.exchange(ctx, "push", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {
 			return err
@@ -140,7 +140,7 @@ func ignore(err, expected error) error {
 // Fetch does. The block that a merge makes is signed by this repository's owner.
 func (r *Repo) Receive(ctx context.Context, from Source, req RemoteMerge) (RemoteMerged, error) {
 	var out RemoteMerged
-	err := r.write(ctx, "push", func(c *change) error {
+	err := r.exchange(ctx, "push", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {
 			return err

@@ -227,7 +227,7 @@ type local struct{ repo *Repo }
 func (l local) Refs(ctx context.Context) (RemoteRefs, error) { return l.repo.Offer(ctx) }
 
 // Objects implements Remote.
-func (l local) Objects() Source { return offered{l.repo} }
+func (l local) Objects() Source { return offered(l) }
 
 // Merge implements Remote.
 func (l local) Merge(ctx context.Context, from Source, req RemoteMerge) (RemoteMerged, error) {

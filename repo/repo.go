@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"sync"
 	"time"
@@ -21,7 +22,6 @@ import (
 	"aergo/repo/object"
 	"aergo/repo/oplog"
 	"aergo/repo/ref"
-	"aergo/repo/state"
 	"aergo/repo/store"
 )
 
@@ -68,6 +68,8 @@ type Options struct {
 	// Who and Args describe the command in the operation log.
 	Who  string
 	Args []string
+
+	packs store.Options // small ones, in tests
 }
 
 // Progress is how far long work has come.
@@ -89,16 +91,37 @@ type Repo struct {
 	opening sync.Mutex
 	disk    store.Store
 	led     *branch.Ledger
-	cache   *state.Cache
 }
 
-// Open opens the repository whose folder is fs. Nothing is read but its configuration.
+// Open opens the repository whose folder is fs. Nothing is read but its configuration. If
+// an operation was stopped half way, it is taken back first.
 func Open(fs billy.Filesystem, opts Options) (*Repo, error) {
 	c, err := readConfig(fs)
 	if err != nil {
 		return nil, err
 	}
-	return open(fs, opts, c)
+	r, err := open(fs, opts, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.recoverIfStopped(context.Background()); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// recoverIfStopped costs one look at a file, unless an operation was stopped or is just
+// being made.
+func (r *Repo) recoverIfStopped(ctx context.Context) error {
+	if info, err := r.fs.Stat(intentFile); err != nil || info.Size() == 0 {
+		return ignore(err, os.ErrNotExist)
+	}
+	unlock, err := r.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return r.takeBackStopped(ctx)
 }
 
 func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
@@ -113,6 +136,9 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 	}
 	if opts.Lock == nil {
 		opts.Lock = lock.NewMemory(opts.Who)
+	}
+	if opts.packs.CacheBytes == 0 {
+		opts.packs.CacheBytes = frameCacheBytes
 	}
 	if opts.Progress == nil {
 		opts.Progress = func(Progress) {}
@@ -140,93 +166,24 @@ func (r *Repo) Close() error {
 	return err
 }
 
-// Init makes a new repository in fs: a Directory owned by the identity, and the branch
-// master with an empty root block.
-func Init(ctx context.Context, fs billy.Filesystem, opts Options) (*Repo, error) {
-	return create(ctx, fs, opts, func(_ context.Context, r *Repo, w store.Writer, owner branch.Signer) (branch.Block, error) {
-		nonce, err := r.nonce()
-		if err != nil {
-			return branch.Block{}, err
-		}
-		return branch.PutGenesis(w, owner, nonce, r.now(), nil)
-	}, func(ctx context.Context, r *Repo, w store.Writer, l *branch.Ledger, owner branch.Signer) error {
-		nonce := uint64(r.now())
-		// A root block is not known before its branch's id, nor the id before the block:
-		// the id of a branch that begins with a block of its own covers the zero hash.
-		id := object.BranchID(l.Directory.ID, object.Hash{}, string(DefaultBranch), nonce)
-		root, err := l.PutRoot(ctx, w, id, r.now(), owner)
-		if err != nil {
-			return err
-		}
-		if err := w.Commit(ctx); err != nil {
-			return err
-		}
-		b := ref.Branch{Name: DefaultBranch, ID: id, Root: root.ID, Head: root.ID, Nonce: nonce}
-		if err := r.refs.SetBranch(ctx, ref.Branch{}, b); err != nil {
-			return err
-		}
-		return r.refs.SetHead(ctx, ref.Head{}, ref.Head{Branch: DefaultBranch})
-	})
-}
-
-// create makes a repository's folder. The configuration is written last: until then there
-// is no repository.
-func create(ctx context.Context, fs billy.Filesystem, opts Options,
-	genesis func(context.Context, *Repo, store.Writer, branch.Signer) (branch.Block, error),
-	fill func(context.Context, *Repo, store.Writer, *branch.Ledger, branch.Signer) error,
-) (*Repo, error) {
-	if _, err := readConfig(fs); !errors.Is(err, ErrNoRepository) {
-		if err == nil {
-			err = ErrExists
-		}
-		return nil, err
+// checkUnused says whether a repository may be made in a folder. What an init left that was
+// stopped is no hindrance; a repository that has lost its configuration is.
+func checkUnused(fs billy.Filesystem) error {
+	_, err := readConfig(fs)
+	switch {
+	case err == nil:
+		return ErrExists
+	case !errors.Is(err, ErrNoRepository):
+		return err
 	}
-	r, err := open(fs, opts, config{Version: FormatVersion, Owner: opts.Identity})
-	if err != nil {
-		return nil, err
+	_, err = fs.Stat(operationsFile)
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w: operations have been recorded, but %s is gone", ErrFormat, configFile)
+	case !errors.Is(err, os.ErrNotExist):
+		return err
 	}
-	made := false
-	defer func() {
-		if !made {
-			_ = r.Close()
-		}
-	}()
-	unlock, err := r.acquire(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	owner, err := r.signer(ctx, opts.Identity)
-	if err != nil {
-		return nil, err
-	}
-	disk, err := r.objects()
-	if err != nil {
-		return nil, err
-	}
-	w, err := disk.Begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer w.Rollback()
-	block, err := genesis(ctx, r, w, owner)
-	if err != nil {
-		return nil, err
-	}
-	r.config.Directory = block.ID
-	dir, err := directory.Load(ctx, w, block.ID)
-	if err != nil {
-		return nil, err
-	}
-	l := r.ledgerOver(disk, dir)
-	if err := fill(ctx, r, w, l, owner); err != nil {
-		return nil, err
-	}
-	if err := writeConfig(fs, r.config); err != nil {
-		return nil, err
-	}
-	r.led, made = l, true
-	return r, nil
+	return nil
 }
 
 func (r *Repo) nonce() (n [directory.NonceSize]byte, err error) {
@@ -250,7 +207,7 @@ func (r *Repo) objects() (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	disk, err := store.Open(packs, store.Options{CacheBytes: frameCacheBytes})
+	disk, err := store.Open(packs, r.opts.packs)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func splitBack(rev string) (base string, back uint64, err error) {
 	if !found {
 		return base, 0, nil
 	}
-	for _, part := range strings.Split(rest, "~") {
+	for part := range strings.SplitSeq(rest, "~") {
 		n := uint64(1)
 		if part != "" {
 			if n, err = strconv.ParseUint(part, 10, 32); err != nil {

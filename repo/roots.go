@@ -160,11 +160,8 @@ func (r *Repo) undoPlace(to *roots, name string, state json.RawMessage) error {
 		return fmt.Errorf("%w: %w", oplog.ErrDamaged, err)
 	}
 	c, err := r.journal(branchName).At(p)
-	if errors.Is(err, os.ErrNotExist) || c.Pending == nil && err == nil {
-		return nil
-	}
-	if err != nil {
-		return err
+	if err != nil { // gone with an earlier clean-up, or with newer files
+		return ignore(err, os.ErrNotExist)
 	}
 	if to.places[branchName] == nil {
 		to.places[branchName] = map[uint64]bool{}
@@ -217,11 +214,6 @@ type hashes map[object.Hash]struct{}
 func (s hashes) known(_ context.Context, h object.Hash) (bool, error) {
 	_, ok := s[h]
 	return ok, nil
-}
-
-func (s hashes) add(_ context.Context, _ object.Kind, h object.Hash) error {
-	s[h] = struct{}{}
-	return nil
 }
 
 // present adds an object that the store has, and says of one that it has not that it is

@@ -20,13 +20,17 @@ type receiver struct {
 	from     checked
 	to       store.Writer
 	progress func(Progress)
+	begin    func() error // called before the first object is stored
 
 	Transfer
 	blocks []object.Hash // that came, ancestors first; those of Directories are not among them
 }
 
 func (r *Repo) newReceiver(l *branch.Ledger, w store.Writer, from Source) *receiver {
-	return &receiver{ledger: over(l, w), from: checked{from}, to: w, progress: r.opts.Progress}
+	return &receiver{
+		ledger: over(l, w), from: checked{from}, to: w, progress: r.opts.Progress,
+		begin: func() error { return markIncoming(r.fs) },
+	}
 }
 
 // over returns the ledger as seen through other objects.
@@ -63,6 +67,11 @@ func (rc *receiver) receive(ctx context.Context, kind object.Kind, h object.Hash
 	seal, err := rc.seal(ctx, kind, h, data)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
+	}
+	if rc.Objects == 0 {
+		if err := rc.begin(); err != nil {
+			return err
+		}
 	}
 	if err := rc.to.PutSealed(kind, h, data, seal); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (r *Repo) Undo(ctx context.Context) (oplog.Entry, error) {
 			}
 		}
 		for _, ch := range last.Pools {
-			if err := r.undoPool(ctx, c, ch); err != nil {
+			if err := r.undoPool(c, ch); err != nil {
 				return fmt.Errorf("operation %d (%s): pool of %s: %w", last.N, last.Verb, ch.Name, err)
 			}
 		}
@@ -75,7 +75,15 @@ func (r *Repo) undoRef(c *change, ch oplog.Change) error {
 }
 
 func swap[T any](ch oplog.Change, set func(old, new T)) error {
-	var before, after T
+	before, after, err := decodeChange[T](ch)
+	if err == nil {
+		set(after, before)
+	}
+	return err
+}
+
+// decodeChange returns what something was before and after; none is the zero value.
+func decodeChange[T any](ch oplog.Change) (before, after T, err error) {
 	for _, v := range []struct {
 		data json.RawMessage
 		into *T
@@ -84,14 +92,13 @@ func swap[T any](ch oplog.Change, set func(old, new T)) error {
 			continue
 		}
 		if err := json.Unmarshal(v.data, v.into); err != nil {
-			return fmt.Errorf("%w: %w", oplog.ErrDamaged, err)
+			return before, after, fmt.Errorf("%w: %w", oplog.ErrDamaged, err)
 		}
 	}
-	set(after, before)
-	return nil
+	return before, after, nil
 }
 
-func (r *Repo) undoPool(ctx context.Context, c *change, ch oplog.Change) error {
+func (r *Repo) undoPool(c *change, ch oplog.Change) error {
 	var before branch.Place
 	if len(ch.Before) > 0 {
 		if err := json.Unmarshal(ch.Before, &before); err != nil {

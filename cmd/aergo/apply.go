@@ -27,7 +27,7 @@ All lines are added or none.`,
 }
 
 func (a *app) apply(ctx context.Context, file string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		in, err := a.input(file)
 		if err != nil {
 			return err

@@ -28,12 +28,24 @@ func (t *tableBench) aergoImports() string {
 	t.add("aergo", opImport, imported)
 	t.add("aergo", "commit of the import", committed)
 
+	t.aergoExports(folder)
 	shuffled := t.file("shuffled.csv", func(f *os.File) error { return rows.WriteShuffled(f, t.n) })
 	other := t.fresh()
 	t.run(t.aergo, other, "init")
 	t.add("aergo", "import, rows in any order", []cost{t.run(t.aergo, other, "import", shuffled, "--table", "t", "--key", "id")})
 	t.remove(other)
 	return folder
+}
+
+// aergoExports measures export, and makes sure that what was imported comes back byte for
+// byte.
+func (t *tableBench) aergoExports(folder string) {
+	out := filepath.Join(t.folder, "exported.csv")
+	t.add("aergo", "export", t.repeat(t.aergo, folder, t.runs, same("export", "t", "-o", out)))
+	if got, want := t.digest(out), t.digest(t.csv); got != want {
+		t.b.Fatalf("export of %d rows hashes to %x, the imported file to %x", t.n, got, want)
+	}
+	t.remove(out)
 }
 
 func (t *tableBench) weighAergo(folder string) int64 {
@@ -88,7 +100,8 @@ func (t *tableBench) aergoChanges(base string, count int) {
 	t.remove(folder)
 }
 
-// aergoMerges measures the merge of two branches that each change count rows.
+// aergoMerges measures the merge of two branches that each change count rows. Unless they
+// are meant to clash, the merge fails if anything is excluded.
 func (t *tableBench) aergoMerges(base string, kind mergeKind, count int) {
 	folder := t.clone(base)
 	for i, side := range kind.sides(t.n, count) {
@@ -97,11 +110,15 @@ func (t *tableBench) aergoMerges(base string, kind mergeKind, count int) {
 		t.run(t.aergo, folder, "apply", t.ops(side))
 		t.run(t.aergo, folder, "commit", "-m", "A side")
 	}
+	args := []string{"merge", "side0"}
+	if kind != clashing {
+		args = append(args, "--strict")
+	}
 	var merged []cost
 	for range t.runsFor(count) {
 		at := t.clone(folder)
 		before := t.weighAergo(at)
-		c := t.run(t.aergo, at, "merge", "side0")
+		c := t.run(t.aergo, at, args...)
 		c.diskBytes = t.weighAergo(at) - before
 		merged = append(merged, c)
 		t.remove(at)

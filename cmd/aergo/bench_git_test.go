@@ -67,6 +67,15 @@ func (t *tableBench) gitNames(base string) {
 	t.remove(folder)
 }
 
+// gitRuns returns how often git is run on so many changes. It takes a minute to merge the
+// most.
+func (t *tableBench) gitRuns(count int) int {
+	if count >= 100_000 {
+		return 1
+	}
+	return t.runs
+}
+
 // gitChange writes the rows with changes into the work tree.
 func (t *tableBench) gitChange(folder string, changes ...rows.Changes) {
 	t.write(filepath.Join(folder, gitFile), func(f *os.File) error { return rows.WriteLines(f, t.n, changes...) })
@@ -75,7 +84,7 @@ func (t *tableBench) gitChange(folder string, changes ...rows.Changes) {
 func (t *tableBench) gitChanges(base string, count int) {
 	folder := t.gitClone(base)
 	var added, committed, differ []cost
-	for run := range min(t.runs, t.runsFor(count)) {
+	for run := range t.gitRuns(count) {
 		t.gitChange(folder, rows.Changes{Rows: t.n, Count: count, Round: run})
 		before := t.weighGit(folder)
 		c := t.run(t.git, folder, "add", gitFile)
@@ -104,7 +113,7 @@ func (t *tableBench) gitMerges(base string, kind mergeKind, count int) {
 		worst = 1
 	}
 	var merged []cost
-	for range min(t.runs, t.runsFor(count)) {
+	for range t.gitRuns(count) {
 		at := t.gitClone(folder)
 		before := t.weighGit(at)
 		c := t.runUpTo(t.git, worst, at, "merge", "-q", "-m", "A merge", "side0")

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
 	"io/fs"
 	"os"
@@ -150,6 +151,19 @@ func (w *whole) copyFile(to, from string) {
 		_, err := io.Copy(f, in)
 		return err
 	})
+}
+
+func (w *whole) digest(path string) [sha256.Size]byte {
+	f, err := os.Open(path)
+	if err != nil {
+		w.b.Fatal(err)
+	}
+	defer f.Close()
+	hash := sha256.New()
+	if _, err := io.Copy(hash, f); err != nil {
+		w.b.Fatal(err)
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
 }
 
 // weigh returns the bytes of all files in a folder.

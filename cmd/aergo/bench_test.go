@@ -20,17 +20,21 @@ const (
 // 1,000 commits. git does the same in the same run with the same rows as lines of a sorted
 // file, and so does a program that only reads, hashes, writes and syncs the bytes. The
 // outcome is a table on standard output, and in the file that AERGO_BENCH_REPORT names.
-// It takes minutes.
+// It takes minutes; with -short there is only the small table, and a short history.
 //
 //	go test -run '^$' -bench Whole -timeout 60m ./cmd/aergo
 func BenchmarkWhole(b *testing.B) {
+	sizes, commits := []int{1_000, 1_000_000}, 1_000
+	if testing.Short() {
+		sizes, commits = sizes[:1], 100
+	}
 	for b.Loop() {
 		w := newWhole(b)
-		for _, n := range []int{1_000, 1_000_000} {
+		for _, n := range sizes {
 			w.table(n)
 		}
-		w.histories(1_000)
-		w.finish()
+		w.histories(commits)
+		w.report.print(b)
 	}
 }
 
@@ -165,8 +169,4 @@ func short(n int) string {
 		return fmt.Sprintf("%dk", n/1_000)
 	}
 	return fmt.Sprint(n)
-}
-
-func (w *whole) finish() {
-	w.report.print(w.b)
 }

@@ -39,7 +39,7 @@ func newBlame(a *app) *cobra.Command {
 }
 
 func (a *app) blame(ctx context.Context, tableName, key, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		list, err := r.Blame(ctx, tableName, key, at)
 		if err != nil {
 			return err

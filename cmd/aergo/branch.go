@@ -46,7 +46,7 @@ The new branch is not checked out: aergo checkout NAME, or aergo checkout -b NAM
 }
 
 func (a *app) createBranch(ctx context.Context, name, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -63,7 +63,7 @@ func (a *app) createBranch(ctx context.Context, name, at string) error {
 }
 
 func (a *app) deleteBranch(ctx context.Context, name string, anyway bool) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -80,7 +80,7 @@ func (a *app) deleteBranch(ctx context.Context, name string, anyway bool) error 
 }
 
 func (a *app) listBranches(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		all, current, err := r.Branches(ctx)
 		if err != nil {
 			return err

@@ -46,7 +46,7 @@ branches and tags lead to.`,
 }
 
 func (a *app) verify(ctx context.Context, req repo.VerifyRequest) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		v, err := r.Verify(ctx, req)
 		if err != nil {
 			return err
@@ -93,7 +93,7 @@ It changes nothing. Exits with 5 if anything is wrong.`,
 }
 
 func (a *app) fsck(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		f, err := r.Fsck(ctx)
 		if err != nil {
 			return err
@@ -162,7 +162,7 @@ still be undone lead to, and pack the rest. Doing it twice changes nothing.`,
 }
 
 func (a *app) gc(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		g, err := r.GC(ctx)
 		if err != nil {
 			return err

@@ -53,28 +53,26 @@ where you are, what is pending comes along.`,
 }
 
 func (a *app) checkout(ctx context.Context, name string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
+		var done repo.Checkout
 		parsed, err := ref.ParseName(name)
-		if err != nil {
-			// A block can be looked at by its hash everywhere, but not be checked out.
+		if err == nil {
+			done, err = r.Checkout(ctx, parsed)
+		}
+		if err == nil {
+			return a.printCheckout(done)
+		}
+		if errors.Is(err, repo.ErrNoRevision) || errors.Is(err, ref.ErrBadName) {
 			if _, resolveErr := r.Resolve(ctx, name); resolveErr == nil {
-				err = hinted("make a branch there: aergo checkout -b NAME "+name, err)
+				return usagef("make a branch there: aergo checkout -b NAME "+name, "%q is a block, not a branch or tag", name)
 			}
-			return err
 		}
-		done, err := r.Checkout(ctx, parsed)
-		if err != nil {
-			if _, resolveErr := r.Resolve(ctx, name); resolveErr == nil && errors.Is(err, repo.ErrNoRevision) {
-				return hinted("make a branch there: aergo checkout -b NAME "+name, err)
-			}
-			return meantName(ctx, r, name, revisionNames, err)
-		}
-		return a.printCheckout(done)
+		return meantName(ctx, r, name, revisionNames, err)
 	})
 }
 
 func (a *app) checkoutNew(ctx context.Context, name, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -107,7 +105,7 @@ func (a *app) printCheckout(done repo.Checkout) error {
 }
 
 // meantName adds the name that was probably meant to an error about one that is not there.
-func meantName(ctx context.Context, r *repo.Repo, name string, names completer, err error) error {
+func meantName(ctx context.Context, r repo.Door, name string, names completer, err error) error {
 	if !errors.Is(err, repo.ErrNoRevision) && !errors.Is(err, ref.ErrNotFound) {
 		return err
 	}

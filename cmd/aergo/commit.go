@@ -51,7 +51,7 @@ a block with it.`,
 }
 
 func (a *app) commit(ctx context.Context, req repo.CommitRequest) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		done, err := r.Commit(ctx, req)
 		if err != nil {
 			return err

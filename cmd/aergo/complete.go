@@ -18,7 +18,7 @@ func flagNames(c *cobra.Command) []string {
 }
 
 // completer says what may stand at an argument's place; nil for nothing that is known.
-type completer func(ctx context.Context, r *repo.Repo) []string
+type completer func(ctx context.Context, r repo.Door) []string
 
 // complete makes a shell complete the arguments of a command, one completer for each place
 // and the last for all after it.
@@ -27,7 +27,7 @@ func (a *app) complete(places ...completer) cobra.CompletionFunc {
 		var words []string
 		if at := places[min(len(args), len(places)-1)]; at != nil {
 			// A shell has no use for the error.
-			_ = a.withRepository(c.Context(), func(r *repo.Repo) error {
+			_ = a.withRepository(c.Context(), func(r repo.Door) error {
 				words = at(c.Context(), r)
 				return nil
 			})
@@ -36,7 +36,7 @@ func (a *app) complete(places ...completer) cobra.CompletionFunc {
 	}
 }
 
-func branchNames(ctx context.Context, r *repo.Repo) []string {
+func branchNames(ctx context.Context, r repo.Door) []string {
 	var names []string
 	all, _, _ := r.Branches(ctx)
 	for _, b := range all {
@@ -45,7 +45,7 @@ func branchNames(ctx context.Context, r *repo.Repo) []string {
 	return names
 }
 
-func tagNames(ctx context.Context, r *repo.Repo) []string {
+func tagNames(ctx context.Context, r repo.Door) []string {
 	var names []string
 	all, _ := r.Tags(ctx)
 	for _, t := range all {
@@ -54,11 +54,11 @@ func tagNames(ctx context.Context, r *repo.Repo) []string {
 	return names
 }
 
-func revisionNames(ctx context.Context, r *repo.Repo) []string {
+func revisionNames(ctx context.Context, r repo.Door) []string {
 	return append(branchNames(ctx, r), tagNames(ctx, r)...)
 }
 
-func tableNames(ctx context.Context, r *repo.Repo) []string {
+func tableNames(ctx context.Context, r repo.Door) []string {
 	var names []string
 	all, _ := r.Tables(ctx, "")
 	for _, t := range all {

@@ -64,7 +64,7 @@ differences, however large the tables.`,
 }
 
 func (a *app) diff(ctx context.Context, o diffOptions) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		from, to, err := o.states(ctx, r)
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (a *app) diff(ctx context.Context, o diffOptions) error {
 
 // states tells revisions from a table: the last argument is a table if there are three, or
 // if it is no revision but a table's name.
-func (o *diffOptions) states(ctx context.Context, r *repo.Repo) (from, to string, err error) {
+func (o *diffOptions) states(ctx context.Context, r repo.Door) (from, to string, err error) {
 	revs := o.args
 	if n := len(revs); n > 0 && o.table == "" {
 		last := revs[n-1]
@@ -126,7 +126,7 @@ func nonEmpty(s, otherwise string) string {
 }
 
 // isTable says whether what is pending or the head has a table of this name.
-func isTable(ctx context.Context, r *repo.Repo, name string) bool {
+func isTable(ctx context.Context, r repo.Door, name string) bool {
 	return tableMustExist(ctx, r, name, "") == nil || tableMustExist(ctx, r, name, "HEAD") == nil
 }
 
@@ -170,7 +170,7 @@ func differenceShape(d repo.Difference) differenceJSON {
 	return out
 }
 
-func (a *app) diffStat(ctx context.Context, r *repo.Repo, from, to, tableName string) (differ bool, err error) {
+func (a *app) diffStat(ctx context.Context, r repo.Door, from, to, tableName string) (differ bool, err error) {
 	counts := map[string]*diffStatJSON{}
 	err = r.Diff(ctx, from, to, tableName, func(d repo.Difference) error {
 		c := counts[d.Table]

@@ -39,7 +39,7 @@ type app struct {
 }
 
 // withRepository runs fn on the repository that the command is about.
-func (a *app) withRepository(ctx context.Context, fn func(r *repo.Repo) error) error {
+func (a *app) withRepository(ctx context.Context, fn func(r repo.Door) error) error {
 	path, err := a.find()
 	if err != nil {
 		return err

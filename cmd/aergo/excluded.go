@@ -32,8 +32,8 @@ func newExcluded(a *app) *cobra.Command {
 		Args:  wants(1, 1),
 		RunE:  func(c *cobra.Command, args []string) error { return a.why(c.Context(), args[0]) },
 	}
-	replay := orderCommand(a, "replay", "Try excluded transactions again", account{done: "Replayed", would: "Would replay"}, (*repo.Repo).ReplayExcluded)
-	drop := orderCommand(a, "drop", "Give excluded transactions up", account{done: "Dropped", would: "Would drop"}, (*repo.Repo).DropExcluded)
+	replay := orderCommand(a, "replay", "Try excluded transactions again", account{done: "Replayed", would: "Would replay"}, repo.Door.ReplayExcluded)
+	drop := orderCommand(a, "drop", "Give excluded transactions up", account{done: "Dropped", would: "Would drop"}, repo.Door.DropExcluded)
 	c := family("excluded", "List, replay or drop what merges left out", `List the transactions that merges left out and that are still open, try them again, or give
 them up for good. Without a word it lists.`, list, show, replay, drop)
 	c.Example = "  aergo excluded\n  aergo excluded replay 3f2a9c1e.17\n  aergo excluded drop --all"
@@ -47,7 +47,7 @@ them up for good. Without a word it lists.`, list, show, replay, drop)
 }
 
 // orderCommand is a command that gives an order about one excluded transaction or all.
-func orderCommand(a *app, word, short string, about account, call func(*repo.Repo, context.Context, string, string) (repo.Merged, error)) *cobra.Command {
+func orderCommand(a *app, word, short string, about account, call func(repo.Door, context.Context, string, string) (repo.Merged, error)) *cobra.Command {
 	var all bool
 	var message string
 	c := &cobra.Command{
@@ -63,7 +63,7 @@ func orderCommand(a *app, word, short string, about account, call func(*repo.Rep
 			if !all {
 				what, about.what = args[0], args[0]
 			}
-			return a.order(c.Context(), about, func(ctx context.Context, r *repo.Repo) (repo.Merged, error) {
+			return a.order(c.Context(), about, func(ctx context.Context, r repo.Door) (repo.Merged, error) {
 				return call(r, ctx, what, message)
 			})
 		},
@@ -74,7 +74,7 @@ func orderCommand(a *app, word, short string, about account, call func(*repo.Rep
 }
 
 func (a *app) listExcluded(ctx context.Context, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		return a.paged(ctx, func() error {
 			var list []repo.Exclusion
 			err := r.Excluded(ctx, at, func(x repo.Exclusion) error {
@@ -123,7 +123,7 @@ func newWhy(a *app) *cobra.Command {
 }
 
 func (a *app) why(ctx context.Context, what string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		s, err := r.Why(ctx, what)
 		if err != nil {
 			return hinted("aergo excluded and aergo merge name transactions, as in 3f2a9c1e.17", err)

@@ -24,7 +24,7 @@ import (
 	"aergo/repo/store"
 )
 
-// Exit codes, part of the interface (docs/exit-codes.md).
+// Exit codes, part of the interface (docs/json.md).
 const (
 	exitDone         = 0
 	exitNo           = 1 // the answer is no

@@ -86,7 +86,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	if o.format, err = fileFormat(o.format, o.output, usual); err != nil {
 		return err
 	}
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		if o.output == "" || o.output == "-" {
 			_, err := exportTo(ctx, r, a.ui.Out, o)
 			return err
@@ -110,7 +110,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 	})
 }
 
-func exportTo(ctx context.Context, r *repo.Repo, out io.Writer, o exportOptions) (n uint64, err error) {
+func exportTo(ctx context.Context, r repo.Door, out io.Writer, o exportOptions) (n uint64, err error) {
 	rows := func(fn func(repo.Row) error) error { return r.Rows(ctx, o.table, o.at, fn) }
 	w := format.NewJSONLinesWriter(out)
 	if o.format != "jsonl" {

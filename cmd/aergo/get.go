@@ -40,7 +40,7 @@ func (a *app) atFlag(c *cobra.Command, at *string) {
 }
 
 func (a *app) get(ctx context.Context, tableName, key, field, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		row, err := r.Get(ctx, tableName, key, at)
 		if err != nil {
 			return err

@@ -13,7 +13,7 @@ import (
 
 // logGraph lists a block before all that it leads back to, later ones first, with lines
 // that show which leads to which.
-func (a *app) logGraph(ctx context.Context, r *repo.Repo, o logOptions) error {
+func (a *app) logGraph(ctx context.Context, r repo.Door, o logOptions) error {
 	blocks, first, err := history(ctx, r, o.rev)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (a *app) logGraph(ctx context.Context, r *repo.Repo, o logOptions) error {
 }
 
 // history returns everything that a revision leads back to, and its own block.
-func history(ctx context.Context, r *repo.Repo, rev string) (map[object.Hash]repo.Block, object.Hash, error) {
+func history(ctx context.Context, r repo.Door, rev string) (map[object.Hash]repo.Block, object.Hash, error) {
 	head, err := r.Show(ctx, rev)
 	if err != nil {
 		return nil, object.Hash{}, err

@@ -98,7 +98,7 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 	if o.Format == "jsonl" {
 		o.Format = "json" // one reader knows both
 	}
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		in, err := a.input(o.file)
 		if err != nil {
 			return err

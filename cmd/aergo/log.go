@@ -44,7 +44,7 @@ remote/branch, or @{n} for the head before the last n operations; ~n goes n bloc
 }
 
 func (a *app) log(ctx context.Context, o logOptions) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		return a.paged(ctx, func() error {
 			if o.graph && !a.ui.JSON {
 				return a.logGraph(ctx, r, o)

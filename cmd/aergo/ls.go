@@ -42,7 +42,7 @@ func newLs(a *app) *cobra.Command {
 }
 
 func (a *app) listTables(ctx context.Context, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		tables, err := r.Tables(ctx, at)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (a *app) listTables(ctx context.Context, at string) error {
 var errEnough = errors.New("enough")
 
 func (a *app) listRows(ctx context.Context, tableName, at string, limit uint64) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		return a.paged(ctx, func() error {
 			rows := func(fn func(repo.Row) error) error {
 				n := uint64(0)
@@ -123,7 +123,7 @@ func writeRows(w format.RowWriter, rows eachRow) error {
 
 // columnsOf returns a table's columns, those of the key first: what the schema states, or
 // else what the rows have.
-func columnsOf(ctx context.Context, r *repo.Repo, tableName, at string, rows eachRow) ([]format.Column, error) {
+func columnsOf(ctx context.Context, r repo.Door, tableName, at string, rows eachRow) ([]format.Column, error) {
 	schema, err := r.Schema(ctx, tableName, at)
 	if err != nil {
 		return nil, err

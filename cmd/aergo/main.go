@@ -1,8 +1,8 @@
 // Command aergo is version control for shared ledgers.
 //
 // Each command is a thin thing in a file of its own: it turns arguments into one call of
-// the door, package aergo/repo, and what comes back into words or JSON. What a word or a
-// number means to scripts is documented in docs/json.md and docs/exit-codes.md.
+// the door, package aergo/repo, and what comes back into words or JSON. What scripts may
+// rely on is documented in docs/json.md.
 //
 // The program refuses to do anything to a repository that the door has no method for, to
 // ask questions on a terminal, and to read streams, the clock or the environment anywhere

@@ -94,7 +94,7 @@ fields of a row both apply, and equal changes agree.`,
 }
 
 func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		if into != "" {
 			name, err := ref.ParseName(into)
 			if err != nil {

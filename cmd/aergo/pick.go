@@ -20,7 +20,7 @@ is taken.`,
 		Example: "  aergo cherry-pick 3f2a9c1e.17\n  aergo cherry-pick feature~1",
 		Args:    wants(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.order(c.Context(), account{what: args[0], done: "Picked", would: "Would pick"}, func(ctx context.Context, r *repo.Repo) (repo.Merged, error) {
+			return a.order(c.Context(), account{what: args[0], done: "Picked", would: "Would pick"}, func(ctx context.Context, r repo.Door) (repo.Merged, error) {
 				return r.CherryPick(ctx, args[0], message)
 			})
 		},
@@ -30,8 +30,8 @@ is taken.`,
 }
 
 // order runs a call of the door that brings transactions to a branch, and prints its account.
-func (a *app) order(ctx context.Context, about account, call func(context.Context, *repo.Repo) (repo.Merged, error)) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+func (a *app) order(ctx context.Context, about account, call func(context.Context, repo.Door) (repo.Merged, error)) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		m, err := call(ctx, r)
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return err
@@ -61,7 +61,7 @@ has been changed since, nothing happens.`,
 }
 
 func (a *app) revert(ctx context.Context, what, message string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		done, err := r.Revert(ctx, what, message)
 		if errors.Is(err, repo.ErrConflict) {
 			err = hinted("aergo blame TABLE KEY shows who has changed it since", err)

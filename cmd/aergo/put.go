@@ -79,7 +79,7 @@ func (a *app) put(ctx context.Context, o putOptions) error {
 
 // changeRow adds one transaction of one operation.
 func (a *app) changeRow(ctx context.Context, tableName, key string, fields []string, spec table.Spec) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		var err error
 		spec.Table = tableName
 		if spec.Key, err = r.ParseKey(ctx, tableName, key); err != nil {
@@ -103,7 +103,7 @@ func (a *app) changeRow(ctx context.Context, tableName, key string, fields []str
 }
 
 // readFields reads what was typed, or the file that was named.
-func (a *app) readFields(ctx context.Context, r *repo.Repo, tableName string, args []string) ([]value.Field, error) {
+func (a *app) readFields(ctx context.Context, r repo.Door, tableName string, args []string) ([]value.Field, error) {
 	schema, err := r.Schema(ctx, tableName, "")
 	if err != nil {
 		return nil, err

@@ -108,7 +108,7 @@ func newRemote(a *app) *cobra.Command {
 	return c
 }
 
-func remoteNames(ctx context.Context, r *repo.Repo) []string {
+func remoteNames(ctx context.Context, r repo.Door) []string {
 	var names []string
 	all, _ := r.Remotes(ctx)
 	for _, x := range all {
@@ -118,7 +118,7 @@ func remoteNames(ctx context.Context, r *repo.Repo) []string {
 }
 
 func (a *app) listRemotes(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		all, err := r.Remotes(ctx)
 		if err != nil {
 			return err
@@ -146,7 +146,7 @@ func remoteShape(x repo.RemoteInfo) remoteJSON {
 }
 
 func (a *app) addRemote(ctx context.Context, name, typed string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -166,7 +166,7 @@ func (a *app) addRemote(ctx context.Context, name, typed string) error {
 }
 
 func (a *app) removeRemote(ctx context.Context, name string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err

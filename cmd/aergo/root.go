@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"aergo/cmd/aergo/ui"
 )
@@ -11,15 +12,15 @@ import (
 // welcome is what aergo says when it is asked nothing.
 const welcome = `aergo is version control for shared ledgers.
 
-  aergo init                                   make a repository here
-  aergo put accounts ada balance=10            change a row
-  aergo commit -m "Open Ada's account"         sign what is pending
-  aergo checkout -b feature                    go on on a branch of its own
-  aergo incr accounts ada balance=5            change it there
+  aergo init                               make a repository here
+  aergo put accounts ada balance=10        change a row
+  aergo commit -m "Open the account"       sign what is pending
+  aergo checkout -b feature                go on on a branch of its own
+  aergo incr accounts ada balance=5        add to a number there
   aergo commit -m "Pay Ada"
   aergo checkout master
-  aergo merge feature                          bring it back, transaction by transaction
-  aergo undo                                   take the last command back
+  aergo merge feature                      bring the transactions back
+  aergo undo                               take the last command back
 
 Look at:   status  log  show  diff  blame  get  ls  export  why  excluded
 Change:    put  incr  del  import  apply  schema  commit  undo
@@ -48,7 +49,10 @@ func newRoot(a *app) *cobra.Command {
 		Version:           version(),
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
-		PersistentPreRun:  func(c *cobra.Command, _ []string) { a.verb = verbOf(c) },
+		PersistentPreRunE: func(c *cobra.Command, _ []string) error {
+			a.verb = verbOf(c)
+			return checkFlags(c)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownCommand(c, args[0])
@@ -65,6 +69,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.BoolVarP(&a.ui.Quiet, "quiet", "q", a.ui.Quiet, "no notes and no progress")
 	flags.BoolVarP(&a.ui.Verbose, "verbose", "v", a.ui.Verbose, "more detail")
 	flags.DurationVar(&a.wait, "wait", -1, "wait at most `DURATION` for other commands (default: until they end)")
+	flags.Lookup("wait").DefValue = "0s" // which help leaves out
 	for _, g := range []cobra.Group{
 		{ID: groupLook, Title: "Look:"}, {ID: groupChange, Title: "Change:"}, {ID: groupBranch, Title: "Branch and merge:"},
 		{ID: groupShare, Title: "Share:"}, {ID: groupCare, Title: "Care:"},
@@ -86,7 +91,7 @@ func addCommands(root *cobra.Command, a *app) {
 	add(groupChange, newInit(a), newPut(a), newIncr(a), newDel(a), newImport(a), newApply(a), newSchema(a), newCommit(a), newUndo(a))
 	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a), newCherryPick(a), newRevert(a))
 	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a))
-	add(groupCare, newVerify(a), newFsck(a), newGC(a))
+	add(groupCare, newVerify(a), newFsck(a), newGC(a), newDTT(a))
 	root.AddCommand(newDemo(a), newVersion(a))
 }
 
@@ -121,6 +126,31 @@ func flagError(c *cobra.Command, err error) error {
 		}
 	}
 	return usagef(hint, "%v", err)
+}
+
+// exclusiveFlags is how cobra marks options that do not go together.
+const exclusiveFlags = "cobra_annotation_mutually_exclusive"
+
+// checkFlags finds before cobra does, for errors of our own, that options are missing or do
+// not go together.
+func checkFlags(c *cobra.Command) error {
+	var missing, clash []string
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Changed && len(f.Annotations[cobra.BashCompOneRequiredFlag]) > 0 {
+			missing = append(missing, "--"+f.Name)
+		}
+		if f.Changed && len(f.Annotations[exclusiveFlags]) > 0 {
+			clash = append(clash, "--"+f.Name)
+		}
+	})
+	hint := "usage: " + c.UseLine()
+	if len(missing) > 0 {
+		return usagef(hint, "%s: %s is missing", c.CommandPath(), strings.Join(missing, " and "))
+	}
+	if c.ValidateFlagGroups() != nil {
+		return usagef(hint, "%s: %s do not go together", c.CommandPath(), strings.Join(clash, " and "))
+	}
+	return nil
 }
 
 // wants checks the number of arguments; most below 0 is any number.

@@ -73,7 +73,7 @@ func columnType(word string) (value.Type, error) {
 }
 
 func (a *app) showSchema(ctx context.Context, tableName, at string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		s, err := r.Schema(ctx, tableName, at)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (a *app) showSchema(ctx context.Context, tableName, at string) error {
 }
 
 // tableMustExist is an error if a table has neither rows nor a schema.
-func tableMustExist(ctx context.Context, r *repo.Repo, name, at string) error {
+func tableMustExist(ctx context.Context, r repo.Door, name, at string) error {
 	tables, err := r.Tables(ctx, at)
 	if err != nil {
 		return err
@@ -150,7 +150,7 @@ func (a *app) setSchema(ctx context.Context, o schemaOptions) error {
 		}
 		wanted = append(wanted, table.Column{Name: name, Type: t})
 	}
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		current, err := r.Schema(ctx, o.table, "")
 		if err != nil {
 			return err

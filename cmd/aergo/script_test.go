@@ -116,7 +116,7 @@ func cmdKeep(ts *testscript.TestScript, neg bool, args []string) {
 	lines := strings.Split(strings.TrimSpace(ts.ReadFile("stdout")), "\n")
 	var v any
 	ts.Check(json.Unmarshal([]byte(lines[len(lines)-1]), &v))
-	for _, name := range strings.Split(args[1], ".") {
+	for name := range strings.SplitSeq(args[1], ".") {
 		switch at := v.(type) {
 		case map[string]any:
 			v = at[name]
@@ -139,7 +139,7 @@ func cmdRemember(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: remember FOLDER")
 	}
-	storyOf(ts).memories[args[0]] = portrait(ts, args[0])
+	storyOf(ts).memories[ts.MkAbs(args[0])] = portrait(ts, args[0])
 }
 
 // cmdUnchanged compares a repository with how it was remembered: unchanged FOLDER
@@ -147,7 +147,7 @@ func cmdUnchanged(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: unchanged FOLDER")
 	}
-	if got, want := portrait(ts, args[0]), storyOf(ts).memories[args[0]]; got != want {
+	if got, want := portrait(ts, args[0]), storyOf(ts).memories[ts.MkAbs(args[0])]; got != want {
 		ts.Fatalf("repository %s was:\n%s\nand is:\n%s", args[0], want, got)
 	}
 }
@@ -190,7 +190,7 @@ func cmdHold(ts *testscript.TestScript, neg bool, args []string) {
 	l := lock.NewFile(filepath.Join(ts.MkAbs(args[0]), repositoryFolder, lockFile), "aergo import")
 	release, err := l.Acquire(context.Background(), nil)
 	ts.Check(err)
-	storyOf(ts).locks[args[0]] = release
+	storyOf(ts).locks[ts.MkAbs(args[0])] = release
 }
 
 // cmdRelease gives a repository's lock back: release FOLDER
@@ -198,8 +198,8 @@ func cmdRelease(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: release FOLDER")
 	}
-	if release := storyOf(ts).locks[args[0]]; release != nil {
+	if release := storyOf(ts).locks[ts.MkAbs(args[0])]; release != nil {
 		release()
 	}
-	delete(storyOf(ts).locks, args[0])
+	delete(storyOf(ts).locks, ts.MkAbs(args[0]))
 }

@@ -42,7 +42,7 @@ func newShow(a *app) *cobra.Command {
 }
 
 func (a *app) show(ctx context.Context, rev string, patch bool) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		b, err := r.Show(ctx, rev)
 		if err != nil {
 			return err

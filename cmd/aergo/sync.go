@@ -56,7 +56,7 @@ merge take what was fetched as remote/branch. Without a repository it is origin.
 }
 
 func (a *app) fetch(ctx context.Context, remote string, branch ref.Name) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		f, err := r.Fetch(ctx, remote, branch)
 		if err != nil {
 			return err
@@ -121,7 +121,7 @@ of the same name.`,
 }
 
 func (a *app) pull(ctx context.Context, args []string, req repo.PullRequest) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		p, err := r.Pull(ctx, req)
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return err
@@ -174,7 +174,7 @@ travels. Without a repository it is origin, without a branch the one of the same
 }
 
 func (a *app) push(ctx context.Context, args []string, req repo.PushRequest) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		p, err := r.Push(ctx, req)
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return err
@@ -198,13 +198,12 @@ func (a *app) push(ctx context.Context, args []string, req repo.PushRequest) err
 
 func (a *app) printPushed(p repo.Pushed, where string, refused bool) error {
 	switch {
+	case p.Created && !refused:
+		return a.ui.Printf("Made %s at block %s\n", where, p.Block.Short())
 	case p.UpToDate:
 		return a.ui.Printf("Nothing to do: %s has all of it\n", where)
-	case p.Created && !refused:
-		return a.ui.Printf("Made %s at block %s, with %s\n", where, p.Block.Short(), transactions(p.Applied))
 	}
-	m := p.Merged
-	if err := a.printMerged(m, account{what: where, done: "Pushed", would: "Would push", refused: refused}); err != nil {
+	if err := a.printMerged(p.Merged, account{what: where, done: "Pushed", would: "Would push", refused: refused}); err != nil {
 		return err
 	}
 	if p.LocalMoved {

@@ -42,7 +42,7 @@ func newTag(a *app) *cobra.Command {
 }
 
 func (a *app) createTag(ctx context.Context, name, at, message string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ func (a *app) createTag(ctx context.Context, name, at, message string) error {
 }
 
 func (a *app) deleteTag(ctx context.Context, name string) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		parsed, err := ref.ParseName(name)
 		if err != nil {
 			return err
@@ -76,7 +76,7 @@ func (a *app) deleteTag(ctx context.Context, name string) error {
 }
 
 func (a *app) listTags(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		all, err := r.Tags(ctx)
 		if err != nil {
 			return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -24,24 +26,27 @@ type operationJSON struct {
 
 // changeJSON is what became of a ref.
 type changeJSON struct {
-	Name   string `json:"name"`
-	Before any    `json:"before"` // null if there was none
-	After  any    `json:"after"`  // null if there is none
+	Name   string  `json:"name"`
+	Before *string `json:"before"` // a block; for HEAD a branch or tag; null if there was none
+	After  *string `json:"after"`  // null if there is none
 }
 
 func operationShape(e oplog.Entry) operationJSON {
 	out := operationJSON{N: e.N, Time: e.Time, Who: e.Who, Verb: e.Verb, Args: append([]string{}, e.Args...), Refs: []changeJSON{}}
 	for _, c := range e.Refs {
-		j := changeJSON{Name: c.Name}
-		if len(c.Before) > 0 {
-			j.Before = c.Before
-		}
-		if len(c.After) > 0 {
-			j.After = c.After
-		}
-		out.Refs = append(out.Refs, j)
+		out.Refs = append(out.Refs, changeJSON{c.Name, refValue(c.Before), refValue(c.After)})
 	}
 	return out
+}
+
+// refValue is what a recorded ref stood at, nil for none.
+func refValue(record json.RawMessage) *string {
+	var r struct{ Head, Block, Branch, Tag string }
+	if len(record) == 0 || json.Unmarshal(record, &r) != nil {
+		return nil
+	}
+	value := cmp.Or(r.Head, r.Block, r.Branch, r.Tag)
+	return &value
 }
 
 func newUndo(a *app) *cobra.Command {
@@ -57,7 +62,7 @@ is to undo.`,
 }
 
 func (a *app) undo(ctx context.Context) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		e, err := r.Undo(ctx)
 		if err != nil {
 			return err
@@ -83,7 +88,7 @@ func newOp(a *app) *cobra.Command {
 }
 
 func (a *app) operations(ctx context.Context, limit uint64) error {
-	return a.withRepository(ctx, func(r *repo.Repo) error {
+	return a.withRepository(ctx, func(r repo.Door) error {
 		return a.paged(ctx, func() error {
 			t := a.ui.Table(ui.Column{Title: "N", Right: true}, ui.Column{Title: "TIME"}, ui.Column{Title: "WHO"}, ui.Column{Title: "COMMAND"})
 			n := uint64(0)

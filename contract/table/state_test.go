@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"aergo/contract"
@@ -55,9 +56,7 @@ func (s state) apply(t testing.TB, out *contract.Outcome) {
 
 func (s state) clone() state {
 	c := state{}
-	for k, v := range s {
-		c[k] = v
-	}
+	maps.Copy(c, s)
 	return c
 }
 

@@ -295,7 +295,7 @@ func TestSets(t *testing.T) {
 	}
 	for _, test := range tests {
 		var changes []SetChange
-		for _, c := range strings.Fields(test.changes) {
+		for c := range strings.FieldsSeq(test.changes) {
 			changes = append(changes, SetChange{Element: mustJSON(t, c[1:]), Remove: c[0] == '-'})
 		}
 		got, err := AppendChangedSet(nil, mustJSON(t, test.list), changes)

@@ -82,7 +82,7 @@ func (l *File) acquireFile(ctx context.Context, tell func(holder string)) (*os.F
 		return f, nil
 	case <-ctx.Done():
 		go func() {
-			<-got
+			<-got //nolint:errcheck // whether it was taken or not, the file goes
 			f.Close()
 		}()
 		return nil, busy(ctx.Err())

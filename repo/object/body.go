@@ -148,7 +148,7 @@ func (r *Reader) matchExclusions(e *Entry) {
 		if run.Verdict != VerdictExcluded || r.err != nil {
 			continue
 		}
-		for i := uint64(0); i < run.Count; i++ {
+		for i := range run.Count {
 			if next == len(e.Excluded) || e.Excluded[next].Index != run.First+i {
 				r.Fail("exclusion of transaction %d is not where it belongs", run.First+i)
 				return

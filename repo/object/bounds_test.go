@@ -46,7 +46,7 @@ func TestAnnouncedLengthsAllocateNothing(t *testing.T) {
 	for _, c := range codecs() {
 		for _, g := range goods[c.name] {
 			data := g.record.Encode()
-			for i := 0; i < len(data); i++ {
+			for i := range data {
 				tail := tails[i%len(tails)]
 				for _, major := range []byte{0x40, 0x60, 0x80} {
 					hostile := append(append([]byte(nil), data[:i]...), major|tail[0])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"time"
@@ -172,9 +173,7 @@ func (h *History) readCommit(line []byte) error {
 			return bad("commit %d stands before its parent %d", at, p)
 		}
 		if i == 0 {
-			for name, f := range h.Commits[p].Tables {
-				c.Tables[name] = f
-			}
+			maps.Copy(c.Tables, h.Commits[p].Tables)
 		}
 	}
 	for name, f := range in.Tables {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"aergo/contract/table"
 	"aergo/repo"
@@ -55,7 +56,7 @@ func (p *player) play(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	after := before
+	var after object.Hash
 	if len(c.Parents) == 2 {
 		after, err = p.merge(ctx, i, before)
 	} else {
@@ -132,7 +133,7 @@ func (p *player) commit(ctx context.Context, i int, head object.Hash, byHand boo
 
 // rows returns every row that a change names, as it is to be.
 func (ch *Change) rows() []Row {
-	rows := ch.Put[:len(ch.Put):len(ch.Put)]
+	rows := slices.Clip(ch.Put)
 	for _, k := range ch.Del {
 		rows = append(rows, Row{Key: k})
 	}

@@ -109,7 +109,7 @@ func BenchmarkHashing(b *testing.B) {
 	data := make([]byte, 1200)
 	key := benchKey(1)
 	for b.Loop() {
-		for i := 0; i < benchRows; i++ {
+		for i := range benchRows {
 			if i%15 == 0 {
 				object.Sum(data)
 			}

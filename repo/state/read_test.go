@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -112,7 +113,7 @@ func checkRange(t *testing.T, tree Tree, rows []Edit, from, to []byte) {
 func checkCursor(t *testing.T, c *Cursor, rows []Edit, key []byte, after bool) {
 	t.Helper()
 	i, found := slices.BinarySearchFunc(rows, key, func(e Edit, k []byte) int { return bytes.Compare(e.Key, k) })
-	ok := false
+	var ok bool
 	if after {
 		if found {
 			i++
@@ -190,9 +191,7 @@ func TestDiffIsTheModels(t *testing.T) {
 			checkDiff(t, tree, tree, m, m)
 			for _, size := range []int{1, 3, 30, 300, 3000} {
 				next := model{}
-				for k, v := range m {
-					next[k] = v
-				}
+				maps.Copy(next, m)
 				edits := s.randomEdits(r, m, size, 0.4)
 				next.apply(edits)
 				changed := update(t, tree, store, edits, 2)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	maps0 "maps"
 	"slices"
 
 	"github.com/go-git/go-billy/v5"
@@ -48,9 +49,7 @@ func (g *growth) complete() {
 			all[h] = e
 			return true
 		})
-		for h, e := range g.objects {
-			all[h] = e
-		}
+		maps0.Copy(all, g.objects)
 	}
 	extents := make([]extent, len(g.slots))
 	for i, s := range g.slots {
@@ -277,9 +276,7 @@ func (w *diskWriter) publish() {
 			p.index, p.sealed, p.wantsIndex = g.table, true, true
 		} else {
 			objects := p.index.(growing)
-			for h, e := range g.objects {
-				objects[h] = e
-			}
+			maps0.Copy(objects, g.objects)
 		}
 		p.slots, p.size, p.end, p.last = g.slots, g.end, g.end, w.out.last
 		_ = p.writeIndex(&d.dir)

@@ -153,7 +153,7 @@ func TestDamageIsNamed(t *testing.T) {
 	for h := range commits[0] {
 		at, ok, err := d.find(h)
 		if !ok {
-			_, err = d.refresh()
+			err = d.refresh()
 			at, ok, _ = d.find(h)
 		}
 		check(t, err)

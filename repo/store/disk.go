@@ -141,44 +141,44 @@ func (d *Disk) listPacks() ([]*pack, error) {
 	return packs, nil
 }
 
-// refresh takes in what other processes have committed. It says whether anything is new.
-func (d *Disk) refresh() (bool, error) {
+// refresh takes in what other processes have committed.
+func (d *Disk) refresh() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case d.closed:
-		return false, fmt.Errorf("store: %w", ErrClosed)
+		return fmt.Errorf("store: %w", ErrClosed)
 	case !d.loaded:
-		return true, d.load()
+		return d.load()
 	case d.writer != nil:
-		return false, nil // no other process writes now
+		return nil // no other process writes now
 	}
 	return d.catchUp()
 }
 
 // catchUp looks at the end of the last pack, and for a pack behind it. The caller holds
 // the lock.
-func (d *Disk) catchUp() (bool, error) {
+func (d *Disk) catchUp() error {
 	if len(d.packs) == 0 {
 		sizes, err := d.dir.list()
 		if err != nil || len(sizes) == 0 {
-			return false, err
+			return err
 		}
-		return true, d.load()
+		return d.load()
 	}
 	last := d.packs[len(d.packs)-1]
 	file, err := d.dir.open(last.name)
 	if err != nil {
-		return true, d.load()
+		return d.load()
 	}
 	same, err := d.sameLast(last, file)
 	if err = errors.Join(err, file.Close()); err != nil {
-		return false, err
+		return err
 	}
 	if same && !d.dir.exists(packName(last.number+1)) {
-		return false, nil
+		return nil
 	}
-	return true, d.load()
+	return d.load()
 }
 
 // sameLast takes in what was appended to the last pack. It says false where everything
@@ -227,7 +227,7 @@ func (d *Disk) reload() {
 	if gone {
 		_ = d.load()
 	} else {
-		_, _ = d.catchUp()
+		_ = d.catchUp()
 	}
 }
 
@@ -240,7 +240,7 @@ func (d *Disk) lookup(ctx context.Context, h object.Hash) (place, error) {
 	if ok || err != nil {
 		return at, err
 	}
-	if _, err := d.refresh(); err != nil {
+	if err := d.refresh(); err != nil {
 		return place{}, err
 	}
 	if at, ok, err = d.find(h); ok || err != nil {

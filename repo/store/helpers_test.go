@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	maps0 "maps"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -78,9 +79,7 @@ type sample map[object.Hash]sampleObject
 
 func maps(s sample) sample {
 	c := sample{}
-	for h, o := range s {
-		c[h] = o
-	}
+	maps0.Copy(c, s)
 	return c
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	maps0 "maps"
 	"slices"
 	"sync"
 
@@ -239,9 +240,7 @@ func (w *memoryWriter) Commit(ctx context.Context) error {
 	if w.pending == nil || w.store.closed {
 		return fmt.Errorf("writer: %w", ErrClosed)
 	}
-	for h, o := range w.pending {
-		w.store.objects[h] = o
-	}
+	maps0.Copy(w.store.objects, w.pending)
 	w.pending, w.store.writer = nil, nil
 	return nil
 }

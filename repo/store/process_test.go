@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"errors"
+	maps0 "maps"
 	"testing"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -26,9 +27,7 @@ func TestReaderFollowsWriter(t *testing.T) {
 		past := history{sample{}, sample{}, sample{}}
 		check(t, past.write(writer, randomObjects(rng, 1+rng.IntN(80)), step%4 != 1))
 		past.committed.checkReader(t, reader)
-		for h, o := range past.committed {
-			all[h] = o
-		}
+		maps0.Copy(all, past.committed)
 		if step%10 == 9 {
 			for h := range all {
 				if !keepMost(h) {

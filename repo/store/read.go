@@ -50,7 +50,7 @@ func (d *Disk) Prefix(ctx context.Context, hexPrefix string, limit int, kinds ..
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if _, err := d.refresh(); err != nil {
+	if err := d.refresh(); err != nil {
 		return nil, err
 	}
 	var hashes []object.Hash
@@ -70,7 +70,7 @@ func (d *Disk) Prefix(ctx context.Context, hexPrefix string, limit int, kinds ..
 // Each implements Store. It goes from pack to pack, in the order in which they were
 // written.
 func (d *Disk) Each(ctx context.Context, fn func(Info) error) error {
-	if _, err := d.refresh(); err != nil {
+	if err := d.refresh(); err != nil {
 		return err
 	}
 	d.mu.RLock()

@@ -88,7 +88,7 @@ func (d *Disk) begin(ctx context.Context, compacting bool) (*diskWriter, error) 
 func (d *Disk) prepare() error {
 	var err error
 	if d.loaded {
-		_, err = d.catchUp()
+		err = d.catchUp()
 	} else {
 		err = d.load()
 	}

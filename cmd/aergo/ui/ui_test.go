@@ -169,7 +169,7 @@ func TestTables(t *testing.T) {
 	if err := fill(s.Table(columns...)); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
 		if w := displayWidth(line); w > 24 || strings.HasSuffix(line, " ") {
 			t.Errorf("line of %d columns: %q", w, line)
 		}

@@ -132,7 +132,7 @@ func (s *csvScanner) splitQuoted(raw []byte) error {
 	s.cells, s.scratch = s.cells[:0], s.scratch[:0]
 	for pos := 0; ; pos++ {
 		var c cell
-		end := pos
+		var end int
 		if pos < len(raw) && raw[pos] == '"' {
 			data, length := s.quotedCell(raw[pos:])
 			if length == 0 {

@@ -68,10 +68,12 @@ func checkUTF8(text []byte, p place) error {
 		return nil
 	}
 	pos := 0
-	for r, size := rune(0), 0; pos < len(text); pos += size {
-		if r, size = utf8.DecodeRune(text[pos:]); r == utf8.RuneError && size == 1 {
+	for pos < len(text) {
+		r, size := utf8.DecodeRune(text[pos:])
+		if r == utf8.RuneError && size == 1 {
 			break
 		}
+		pos += size
 	}
 	return p.at(text, pos).fault("", because(ErrSyntax, "not valid UTF-8"))
 }

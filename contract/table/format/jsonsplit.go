@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -85,7 +86,8 @@ func (s *jsonSplitter) nextLine() ([]byte, place, error) {
 
 // lineFault puts a line to the limit that it exceeds; errors of the reader stay as they are.
 func lineFault(at place, err error) error {
-	if _, ok := err.(*reason); ok {
+	var why *reason
+	if errors.As(err, &why) {
 		return &Error{Line: at.line, Err: err}
 	}
 	return err

@@ -174,7 +174,7 @@ func AppendText(dst, s []byte) []byte { return appendString(append(dst, tagText)
 
 func appendString[S string | []byte](dst []byte, s S) []byte {
 	from := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] == 0 {
 			dst = append(append(dst, s[from:i+1]...), 0xff)
 			from = i + 1

@@ -1,0 +1,148 @@
+package branch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"aergo/contract"
+	"aergo/repo/object"
+	"aergo/repo/state"
+)
+
+// hand is what a worker needs to run transactions, one after another.
+type hand struct {
+	out    contract.Outcome
+	view   view
+	ids    []uint32 // the slots of the effects
+	locked []uint32 // the same, ascending
+	after  []rowState
+}
+
+// rowState is a row, or that there is none.
+type rowState struct {
+	row    []byte
+	exists bool
+}
+
+// runLeaf runs consecutive transactions, one after another.
+func (s *stage) runLeaf(ctx context.Context, spans []Span, worker, first, count int) error {
+	h := &s.hands[worker]
+	for i := first; i < first+count; i++ {
+		if i&0x3ff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := s.runOne(&spans[s.items[i].span], i, h); err != nil {
+			return fmt.Errorf("transaction %s: %w", s.nameOf(spans, i), err)
+		}
+	}
+	return nil
+}
+
+// nameOf returns how people name the transaction of an item.
+func (s *stage) nameOf(spans []Span, i int) string {
+	it := &s.items[i]
+	return fmt.Sprintf("%s.%d", spans[it.span].Batch.ID.Short(), it.index)
+}
+
+func (s *stage) runOne(span *Span, i int, h *hand) error {
+	it, d := &s.items[i], &s.decisions[i]
+	if span.Decided {
+		d.verdict = span.Verdict
+		if d.verdict == object.VerdictExcluded {
+			d.exclusion = &object.Exclusion{Reason: object.ReasonInherited, Block: span.Block}
+		}
+		return nil
+	}
+	h.out.Reset()
+	h.view = view{stage: s, declared: s.reaches[s.starts[i]:s.starts[i+1]]}
+	if err := s.runtime.Run(it.tx, it.dict, &h.view, span.Settled, &h.out); err != nil {
+		return err
+	}
+	d.cost = h.out.CostUnits
+	if h.out.Verdict == object.VerdictApplied {
+		if err := s.apply(h); err != nil {
+			return err
+		}
+	}
+	d.verdict, d.exclusion = h.out.Verdict, h.out.Exclusion
+	if d.exclusion != nil {
+		d.exclusion.Reason = reasonUnder(span.Mode, d.exclusion.Reason)
+	}
+	return nil
+}
+
+// reasonUnder turns the reason of a conflict into what the order said of conflicts. What
+// could apply nowhere keeps its own reason.
+func reasonUnder(mode object.Mode, reason object.Reason) object.Reason {
+	if !reason.Conflict() {
+		return reason
+	}
+	switch mode {
+	case object.ModeOurs:
+		return object.ReasonOurs
+	case object.ModeTheirs:
+		return object.ReasonSuperseded
+	}
+	return reason
+}
+
+// apply makes a transaction's effects, all or none. If one does not fit, the verdict
+// becomes excluded.
+func (s *stage) apply(h *hand) error {
+	h.ids = h.ids[:0]
+	for i := range h.out.Effects {
+		id, err := h.view.writable(&h.out.Effects[i])
+		if err != nil {
+			return err
+		}
+		h.ids = append(h.ids, id)
+	}
+	// Transactions that run side by side may share rows, in fields of their own: locks in
+	// slot order keep each row whole, and the tree keeps the result the same.
+	h.locked = append(h.locked[:0], h.ids...)
+	slices.Sort(h.locked)
+	for _, id := range h.locked {
+		s.slot(id).mu.Lock()
+	}
+	defer func() {
+		for _, id := range h.locked {
+			s.slot(id).mu.Unlock()
+		}
+	}()
+	h.after = h.after[:0]
+	for i, id := range h.ids {
+		sl, e := s.slot(id), &h.out.Effects[i]
+		row, exists, err := applyEffect(s.runtime, sl.row, sl.exists, e)
+		if errors.Is(err, contract.ErrEffect) {
+			h.out.Exclude(tooLarge(e))
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		h.after = append(h.after, rowState{row, exists})
+	}
+	for i, id := range h.ids {
+		s.slot(id).row, s.slot(id).exists = h.after[i].row, h.after[i].exists
+	}
+	clear(h.after)
+	return nil
+}
+
+// applyEffect returns a row after an effect. If no row may be so long, the error wraps
+// contract.ErrEffect.
+func applyEffect(rt Runtime, row []byte, exists bool, e *contract.Effect) ([]byte, bool, error) {
+	after, there, err := rt.Apply(row, exists, e)
+	if err == nil && len(after) > state.MaxValueBytes {
+		err = contract.ErrEffect
+	}
+	return after, there, err
+}
+
+// tooLarge says why a transaction with an effect that does not fit is excluded.
+func tooLarge(e *contract.Effect) object.Exclusion {
+	return object.Exclusion{Reason: object.ReasonLimit, Op: e.Op, Key: bytes.Clone(e.Key)}
+}
