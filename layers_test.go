@@ -49,7 +49,7 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "repo", "merge", "branch", "contract/table", "contract/table/format", "contract/value",
+				"cmd/aergo/ui", "repo", "merge", "branch", "consensus/directory", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
 				"testdata/multicodec",
 			},
@@ -74,11 +74,16 @@ func house() []room {
 			outside: []string{billy},
 			tests:   []string{"repo/store/faultfs"},
 		},
-		{path: "merge", below: []string{"branch", "repo/store", "repo/object"}},
+		{
+			path:  "merge",
+			below: []string{"branch", "repo/store", "repo/object"},
+			tests: []string{"contract/table", "contract/value", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", billy},
+		},
 		{
 			path:    "branch",
 			below:   []string{"contract", "dtt", "consensus/directory", "repo/state", "repo/key", "repo/store", "repo/object"},
 			outside: []string{billy},
+			tests:   []string{"contract/table", "contract/value", "repo/state/key", "repo/store/faultfs"}, // a runtime to run
 		},
 		{path: "contract/table/format", below: []string{"contract/table", "contract/value", "repo/state/key", "repo/object"}, tests: []string{"contract"}},
 		{path: "contract/table", below: []string{"contract", "contract/value", "repo/state/key", "repo/object"}},

@@ -359,7 +359,7 @@ func TestDocumentsNameWhatIsDeclared(t *testing.T) {
 			return true
 		})
 	}
-	named := regexp.MustCompile("`(?:[A-Za-z]+\\.)+([A-Z][A-Za-z]+)`")
+	named := regexp.MustCompile("`(?:[A-Za-z]+\\.)+([A-Z][A-Za-z]*[a-z][A-Za-z]*)`")
 	found := 0
 	documents, err := filepath.Glob("docs/*.md")
 	if err != nil {

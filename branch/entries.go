@@ -51,6 +51,9 @@ func (l *Ledger) checkEntries(ctx context.Context, b Block, parent *Block, body 
 	}
 	for i := range body.Entries {
 		e := &body.Entries[i]
+		if i > 0 && e.Batch == body.Entries[i-1].Batch && e.Order == body.Entries[i-1].Order {
+			return nil, fmt.Errorf("batch %s: %w: entry %d goes on with the one before it", e.Batch.Short(), ErrInvalid, i)
+		}
 		batch, err := a.batch(ctx, e.Batch)
 		if err != nil {
 			return nil, err

@@ -280,10 +280,6 @@ func TestTreesThatDoNotFitAreRefused(t *testing.T) {
 func TestTreeOfTooManyNodesFallsBackToStages(t *testing.T) {
 	x := newBook(t, 1).executor(Block{Header: &object.Header{}}, 1)
 	x.stageTransactions = 8
-	deep := dtt.Serial(2)
-	for range dtt.MaxDepth - 2 {
-		deep = dtt.Seq(dtt.Serial(1), dtt.Par(deep, dtt.Serial(1)))
-	}
 	wide := make([]dtt.Tree, 0, dtt.MaxNodes/2)
 	for range dtt.MaxNodes/2 - 1 {
 		wide = append(wide, dtt.Par(dtt.Serial(1), dtt.Serial(1)))

@@ -144,7 +144,7 @@ func (b *book) sign(author Signer, mark Block, p *Pending, change func(*object.B
 	b.write(func(w store.Writer) {
 		must(b.t, p.CloseChunk(w, true))
 		record := &object.Batch{
-			Lineage: b.Directory.Lineage, TimeMillis: b.timeMillis, Mark: object.Mark{Block: mark.ID, Height: mark.Height},
+			Lineage: b.Directory.Lineage, TimeMillis: b.tick(), Mark: object.Mark{Block: mark.ID, Height: mark.Height},
 			Count: p.Count(), Chunks: p.Closed,
 		}
 		if change != nil {

@@ -124,7 +124,7 @@ func farCommit() command {
 // commands is a life of two repositories.
 func commands() []command {
 	var many []string
-	for i := range 2 * branch.MaterialiseTransactions {
+	for i := range branch.MaterialiseTransactions + 10 {
 		many = append(many, fmt.Sprintf(`{"op":"put","table":"many","key":"row %d","fields":{"n":%d}}`, i, i))
 	}
 	return []command{
@@ -359,6 +359,7 @@ func (d *disaster) live(all []command) []stage {
 // TestCrashAtEveryOperation stops every command at every write, as a power cut does. What
 // is there afterwards is what was there before the command, or after it.
 func TestCrashAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -371,7 +372,7 @@ func TestCrashAtEveryOperation(t *testing.T) {
 			disk.SetPlan(faultfs.CrashAt(n))
 			err := c.run(d)
 			done = disk.Ops() <= n
-			for _, crashed := range []*faultfs.FS{disk.CrashClone(rng), disk.SyncedClone()} {
+			for k, crashed := range []*faultfs.FS{disk.CrashClone(rng), disk.SyncedClone()} {
 				d.now = s.now
 				got, seeErr := d.observe(crashed)
 				switch {
@@ -381,6 +382,9 @@ func TestCrashAtEveryOperation(t *testing.T) {
 					t.Fatalf("%s, crash at %d, succeeded and is lost: %s", c.name, n, got)
 				case got != s.before && got != s.after:
 					t.Fatalf("%s, crash at %d (%v):\n%s\n\nis neither before:\n%s\n\nnor after:\n%s", c.name, n, err, got, s.before, s.after)
+				}
+				if n%6 != k*3 && !done { // all of them would take long
+					continue
 				}
 				if err := d.again(c, s, crashed, got == s.before); err != nil {
 					t.Fatalf("%s, crash at %d: %v", c.name, n, err)
@@ -393,6 +397,7 @@ func TestCrashAtEveryOperation(t *testing.T) {
 // TestFaultAtEveryOperation makes every write of every command fail. A command that says
 // that it failed has changed nothing, and one that says nothing has done it all.
 func TestFaultAtEveryOperation(t *testing.T) {
+	t.Parallel()
 	d := newDisaster(t)
 	all := commands()
 	stages := d.live(all)
@@ -420,7 +425,7 @@ func TestFaultAtEveryOperation(t *testing.T) {
 				if err != nil && !errors.Is(err, fault.err) {
 					t.Errorf("%s, %v at %d: the error is %v", c.name, fault.err, n, err)
 				}
-				if got != "nothing" && (n%5 == 0 || done) {
+				if got != "nothing" && (n%13 == 0 || done) {
 					if err := d.usable(disk); err != nil {
 						t.Fatalf("%s, %v at %d: %v", c.name, fault.err, n, err)
 					}

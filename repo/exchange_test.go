@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"aergo/branch"
 	"aergo/merge"
+	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -24,25 +27,30 @@ type world struct {
 	opts  Options
 	dir   string // empty for repositories in memory
 	paths map[string]billy.Filesystem
+	locks map[string]lock.Lock
 }
 
 func newWorld(t testing.TB, onDisk bool) *world {
-	w := &world{t: t, opts: testOptions(t, "bob", "mallory"), paths: map[string]billy.Filesystem{}}
+	w := &world{t: t, opts: testOptions(t, "bob", "mallory"), paths: map[string]billy.Filesystem{}, locks: map[string]lock.Lock{}}
 	if onDisk {
 		w.dir = t.TempDir()
 	}
 	return w
 }
 
-func (w *world) options(who string) Options {
+// options are those of somebody at work in the repository at a path, or anywhere.
+func (w *world) options(who string, path ...string) Options {
 	o := w.opts
 	o.Identity, o.Who = who, who
+	if len(path) > 0 {
+		o.Lock = w.locks[path[0]]
+	}
 	o.OpenPath = func(_ context.Context, path string) (*Repo, error) {
 		fs, ok := w.paths[path]
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", path, ErrNoRepository)
 		}
-		return Open(fs, w.options(who))
+		return Open(fs, w.options(who, path))
 	}
 	return o
 }
@@ -57,7 +65,8 @@ func (w *world) folder(path string) billy.Filesystem {
 func (w *world) init(path, who string) *Repo {
 	w.t.Helper()
 	fs := w.folder(path)
-	r, err := Init(w.t.Context(), fs, w.options(who))
+	w.locks[path] = lock.NewMemory(path)
+	r, err := Init(w.t.Context(), fs, w.options(who, path))
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = r.Close() })
 	w.paths[path] = fs
@@ -73,7 +82,8 @@ func (w *world) clone(from, path, who string) *Repo {
 
 func (w *world) tryClone(from, path, who string) (*Repo, Cloned, error) {
 	fs := w.folder(path)
-	r, c, err := Clone(w.t.Context(), fs, w.options(who), CloneRequest{From: from})
+	w.locks[path] = lock.NewMemory(path)
+	r, c, err := Clone(w.t.Context(), fs, w.options(who, path), CloneRequest{From: from})
 	if err == nil {
 		w.t.Cleanup(func() { _ = r.Close() })
 		w.paths[path] = fs
@@ -546,6 +556,52 @@ func TestUnknownRemotesAndBranches(t *testing.T) {
 	_, err = r.Undo(ctx)
 	must(t, err)
 	wantField(t, r, "a", "n", "1")
+}
+
+// TestPushToEachOther: neither waits for the other for ever, and nothing is lost.
+func TestPushToEachOther(t *testing.T) {
+	w := newWorld(t, true)
+	var ticks sync.Mutex
+	tick := w.opts.Clock
+	w.opts.Clock = func() time.Time {
+		ticks.Lock()
+		defer ticks.Unlock()
+		return tick()
+	}
+	ctx := t.Context()
+	one := w.init("one", "ada")
+	apply(t, one, `{"op":"put","table":"t","key":"a","fields":{"n":0}}`)
+	commit(t, one, "first")
+	two := w.clone("one", "two", "bob")
+	must(t, one.AddRemote(ctx, "origin", "two"))
+	const rounds = 8
+	work := func(r *Repo) error {
+		for range rounds {
+			if _, err := r.ApplyLines(ctx, strings.NewReader(`{"op":"incr","table":"t","key":"a","fields":{"n":1}}`)); err != nil {
+				return err
+			}
+			if _, err := r.Commit(ctx, CommitRequest{Message: "add one"}); err != nil {
+				return err
+			}
+			if _, err := r.Push(ctx, PushRequest{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	done := make(chan error)
+	for _, r := range []*Repo{one, two} {
+		go func() { done <- work(r) }()
+	}
+	must(t, errors.Join(<-done, <-done))
+	_, err := two.Push(ctx, PushRequest{})
+	must(t, err)
+	wantField(t, one, "a", "n", fmt.Sprint(2*rounds))
+	_, err = two.Pull(ctx, PullRequest{})
+	must(t, err)
+	wantField(t, two, "a", "n", fmt.Sprint(2*rounds))
+	sound(t, one)
+	sound(t, two)
 }
 
 // TestManyExchanges: whatever two clones and their upstream do, nothing is lost, and the

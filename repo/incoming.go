@@ -16,7 +16,16 @@ import (
 const incomingFile = "incoming"
 
 // markIncoming notes, durably, that objects are coming in.
-func markIncoming(fs billy.Filesystem) error { return replaceFile(fs, incomingFile, []byte{'\n'}) }
+func markIncoming(fs billy.Filesystem) error {
+	f, err := fs.OpenFile(incomingFile, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return syncFolder(fs, ".")
+}
 
 // isIncoming says whether objects are coming in, or were when it was stopped.
 func isIncoming(fs billy.Filesystem) (bool, error) {

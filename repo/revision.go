@@ -191,6 +191,12 @@ func (r *Repo) resolvePrefix(ctx context.Context, l *branch.Ledger, prefix strin
 	if len(prefix) < minPrefix || len(prefix) > 2*object.HashSize || strings.Trim(prefix, "0123456789abcdef") != "" {
 		return object.Hash{}, missing
 	}
+	if id, err := object.ParseHash(prefix); err == nil {
+		// A whole hash needs no search.
+		if info, err := r.disk.Stat(ctx, id); err == nil && info.Kind == object.KindHeader {
+			return id, nil
+		}
+	}
 	found, err := r.disk.Prefix(ctx, prefix, 2, object.KindHeader)
 	if err != nil {
 		return object.Hash{}, err

@@ -227,6 +227,7 @@ func forgeBatch(t *testing.T, w *world) object.Hash {
 // TestFlippedBytesAreRefused: whatever byte of the other side's packs is changed, what
 // comes is what was there, or nothing.
 func TestFlippedBytesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, false)
 	up := w.init("up", "ada")
 	put(t, up, "a", "n", 1)
@@ -241,7 +242,7 @@ func TestFlippedBytesAreRefused(t *testing.T) {
 	refused := 0
 	for _, info := range infos {
 		whole := readAll(t, packs, info.Name())
-		for at := 0; at < len(whole); at += 7 {
+		for at := 0; at < len(whole); at += 29 {
 			bent := append([]byte(nil), whole...)
 			bent[at] ^= 0x55
 			writeAll(t, packs, info.Name(), bent)
@@ -335,4 +336,50 @@ func TestForgedTagIsRefused(t *testing.T) {
 	if snapshotOf(t, w.paths["down"]) != before {
 		t.Error("the refused fetch changed something")
 	}
+}
+
+// TestWhatAStoppedFetchLeftIsNotTrusted: objects that came in and were never checked, since
+// the transfer was stopped, do not vouch for themselves later.
+func TestWhatAStoppedFetchLeftIsNotTrusted(t *testing.T) {
+	w := newWorld(t, false)
+	ctx := t.Context()
+	up := w.init("up", "ada")
+	put(t, up, "a", "n", 1)
+	evil := w.clone("up", "evil", "ada")
+	put(t, evil, "a", "n", 2)
+	must(t, evil.Close())
+	bobs := w.clone("up", "bobs", "bob")
+	must(t, bobs.AddRemote(ctx, "evil", "evil"))
+	bad := w.forgeHead("evil", "ada", func(h *object.Header) { h.State = h.Account })
+
+	// All of it is here, as after a power cut between two packs.
+	must(t, bobs.Close())
+	theirs, err := Open(w.paths["evil"], w.options("ada"))
+	must(t, err)
+	defer theirs.Close()
+	forge(t, w.paths["bobs"], func(to store.Writer) {
+		c := closure{from: offered{theirs}, known: to.Has, found: func(ctx context.Context, kind object.Kind, h object.Hash) error {
+			data, err := offered{theirs}.Get(ctx, h)
+			must(t, err)
+			seal, err := offered{theirs}.Seal(ctx, h)
+			must(t, err)
+			return to.PutSealed(kind, h, data, seal)
+		}}
+		must(t, c.blocks(ctx, bad))
+	})
+	must(t, markIncoming(w.paths["bobs"]))
+
+	bobs, err = Open(w.paths["bobs"], w.options("bob"))
+	must(t, err)
+	defer bobs.Close()
+	if _, err := bobs.Fetch(ctx, "evil", ""); !errors.Is(err, branch.ErrInvalid) {
+		t.Errorf("fetch: %v", err)
+	}
+	if marked, err := isIncoming(w.paths["bobs"]); err != nil || marked {
+		t.Errorf("the mark is still there: %v", err)
+	}
+	if _, err := bobs.Resolve(ctx, bad.String()); !errors.Is(err, ErrNoRevision) {
+		t.Errorf("the bad block is still there: %v", err)
+	}
+	sound(t, bobs)
 }

@@ -33,7 +33,7 @@ func newBlame(a *app) *cobra.Command {
 		ValidArgsFunction: a.complete(tableNames, nil),
 		RunE:              func(c *cobra.Command, args []string) error { return a.blame(c.Context(), args[0], args[1], at) },
 	}
-	c.Flags().StringVar(&at, "at", "", "as it was at the revision `REV` (default: the head)")
+	c.Flags().StringVar(&at, "at", "", "as it was at `REV` (default: the head)")
 	_ = c.RegisterFlagCompletionFunc("at", a.complete(revisionNames))
 	return c
 }
@@ -42,7 +42,7 @@ func (a *app) blame(ctx context.Context, tableName, key, at string) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		list, err := r.Blame(ctx, tableName, key, at)
 		if err != nil {
-			return err
+			return meantName(ctx, r, tableName, tableNames, err)
 		}
 		t := a.ui.Table(ui.Column{Title: "FIELD"}, ui.Column{Title: "VALUE"}, ui.Column{Title: "BLOCK"},
 			ui.Column{Title: "TIME"}, ui.Column{Title: "AUTHOR"}, ui.Column{Title: "MESSAGE"})

@@ -35,9 +35,9 @@ The new branch is not checked out: aergo checkout NAME, or aergo checkout -b NAM
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&block, "block", "", "start at the block `HASH`, or another revision")
-	f.StringVarP(&remove, "delete", "d", "", "delete the branch `NAME`, whose blocks others must have")
-	f.StringVarP(&removeAnyway, "delete-anyway", "D", "", "delete the branch `NAME` even if its blocks are nowhere else")
+	f.StringVar(&block, "block", "", "start at `HASH`, a block or another revision")
+	f.StringVarP(&remove, "delete", "d", "", "delete `NAME`, whose blocks others must have")
+	f.StringVarP(&removeAnyway, "delete-anyway", "D", "", "delete `NAME` even if its blocks are nowhere else")
 	for _, flag := range []string{"delete", "delete-anyway"} {
 		_ = c.RegisterFlagCompletionFunc(flag, a.complete(branchNames))
 	}

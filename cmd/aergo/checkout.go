@@ -48,7 +48,7 @@ where you are, what is pending comes along.`,
 			return a.checkout(c.Context(), target)
 		},
 	}
-	c.Flags().StringVarP(&create, "branch", "b", "", "make the branch `NEW` and check it out")
+	c.Flags().StringVarP(&create, "branch", "b", "", "make `NEW` and check it out")
 	return c
 }
 
@@ -106,7 +106,7 @@ func (a *app) printCheckout(done repo.Checkout) error {
 
 // meantName adds the name that was probably meant to an error about one that is not there.
 func meantName(ctx context.Context, r repo.Door, name string, names completer, err error) error {
-	if !errors.Is(err, repo.ErrNoRevision) && !errors.Is(err, ref.ErrNotFound) {
+	if !errors.Is(err, repo.ErrNoRevision) && !errors.Is(err, ref.ErrNotFound) && !errors.Is(err, repo.ErrNoTable) {
 		return err
 	}
 	candidates := names(ctx, r)

@@ -43,9 +43,9 @@ a block with it.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVarP(&req.Message, "message", "m", "", "what and why, `MESSAGE`")
+	f.StringVarP(&req.Message, "message", "m", "", "`MESSAGE` that says what and why")
 	f.BoolVar(&req.AllowEmpty, "allow-empty", false, "seal a block even if nothing is pending")
-	f.StringVar(&req.As, "as", "", "author the batch as the identity `NAME`, whose key you have")
+	f.StringVar(&req.As, "as", "", "author the batch as `NAME`, an identity whose key you have")
 	f.StringVar(&date, "date", "", "`TIME` that the author states (default: now)")
 	return c
 }

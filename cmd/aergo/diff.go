@@ -98,7 +98,9 @@ func (o *diffOptions) states(ctx context.Context, r repo.Door) (from, to string,
 		case n == 3, errors.Is(err, repo.ErrNoRevision) && isTable(ctx, r, last):
 			o.table, revs = last, revs[:n-1]
 		case err != nil:
-			return "", "", err
+			return "", "", meantName(ctx, r, last, func(ctx context.Context, r repo.Door) []string {
+				return append(revisionNames(ctx, r), tableNames(ctx, r)...)
+			}, err)
 		}
 	}
 	switch len(revs) {

@@ -157,7 +157,11 @@ func (a *app) openPath(_ context.Context, typed string) (*repo.Repo, error) {
 // home returns the folder of the user's keys.
 func (a *app) home() (string, error) {
 	if home := a.env.Getenv("AERGO_HOME"); home != "" {
-		return filepath.Abs(home)
+		if filepath.IsAbs(home) {
+			return home, nil
+		}
+		here, err := a.env.WorkFolder()
+		return filepath.Join(here, home), err
 	}
 	config, err := a.env.ConfigHome()
 	if err != nil {

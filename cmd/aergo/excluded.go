@@ -28,7 +28,7 @@ func newExcluded(a *app) *cobra.Command {
 	}
 	show := &cobra.Command{
 		Use:   "show TX",
-		Short: "Show why a transaction is excluded, and what it wanted",
+		Short: "Show what became of a transaction, and why",
 		Args:  wants(1, 1),
 		RunE:  func(c *cobra.Command, args []string) error { return a.why(c.Context(), args[0]) },
 	}
@@ -69,7 +69,7 @@ func orderCommand(a *app, word, short string, about account, call func(repo.Door
 		},
 	}
 	c.Flags().BoolVar(&all, "all", false, "all that are excluded")
-	c.Flags().StringVarP(&message, "message", "m", "", "why, `MESSAGE`")
+	c.Flags().StringVarP(&message, "message", "m", "", "`MESSAGE` that says why")
 	return c
 }
 

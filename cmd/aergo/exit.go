@@ -9,6 +9,7 @@ import (
 
 	"aergo/branch"
 	"aergo/cmd/aergo/ui"
+	"aergo/consensus/directory"
 	"aergo/contract/table"
 	"aergo/contract/table/format"
 	"aergo/contract/value"
@@ -133,6 +134,8 @@ func usageKinds() []kind {
 		{is: rowkey.ErrTooLong, exit: exitUsage, code: "too-large", hint: input},
 		{is: repo.ErrColumns, exit: exitUsage, code: "columns", hint: "aergo schema TABLE shows the columns; import --add-columns adds new ones"},
 		{is: repo.ErrTooLarge, exit: exitUsage, code: "too-large", hint: input},
+		{is: state.ErrTooLarge, exit: exitUsage, code: "too-large", hint: input},
+		{is: oplog.ErrBadEntry, exit: exitUsage, code: "too-large", hint: "type less on one line; use a file"},
 		{is: repo.ErrAmbiguous, exit: exitUsage, code: "ambiguous", hint: "write more digits of the hash"},
 		{is: format.ErrDuplicate, exit: exitUsage, code: "duplicate-key", hint: input},
 		{is: format.ErrLimit, exit: exitUsage, code: "too-large", hint: input},
@@ -204,6 +207,7 @@ func integrityKinds() []kind {
 		{is: key.ErrBadKeyFile, exit: exitIntegrity, code: "damaged", hint: "restore the key file from a backup"},
 		{is: key.ErrBadSignature, exit: exitIntegrity, code: "invalid", hint: "aergo verify says which block is not sound"},
 		{is: key.ErrBadPublic, exit: exitIntegrity, code: "invalid", hint: "aergo verify says which block is not sound"},
+		{is: directory.ErrInvalid, exit: exitIntegrity, code: "invalid", hint: fsck},
 		{is: branch.ErrInvalid, exit: exitIntegrity, code: "invalid", hint: "aergo verify says which block is not sound"},
 		{is: ref.ErrDamaged, exit: exitIntegrity, code: "damaged", hint: fsck},
 		{is: oplog.ErrDamaged, exit: exitIntegrity, code: "damaged", hint: fsck},

@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -34,7 +36,7 @@ func newExport(a *app) *cobra.Command {
 		Short: "Write a table as CSV, JSON or JSON lines",
 		Long: `Write a table, by key, with what is pending or as it was at a revision. CSV has the key's
 columns first. json is one array of plain rows, jsonl has a line {"key":K,"fields":{...}}
-for each row, which apply and import read. What CSV cannot tell apart, a missing field, null
+for each row, which import reads. What CSV cannot tell apart, a missing field, null
 and an empty text, JSON can. The file appears whole or not at all.`,
 		Example: `  aergo export accounts -o accounts.csv
   aergo export accounts --at v1 --format jsonl | grep vip`,
@@ -50,7 +52,7 @@ and an empty text, JSON can. The file appears whole or not at all.`,
 	}
 	a.atFlag(c, &o.at)
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "", "`FORMAT` csv, json or jsonl (default: what the file's name says, else csv)")
+	f.StringVar(&o.format, "format", "", "write as `FORMAT`: csv, json or jsonl (default: what the file's name says, else csv)")
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, not to standard output")
 	f.StringVar(&null, "null", "", "write null in CSV as `WORD`")
 	return c
@@ -111,7 +113,7 @@ func (a *app) export(ctx context.Context, o exportOptions) error {
 }
 
 func exportTo(ctx context.Context, r repo.Door, out io.Writer, o exportOptions) (n uint64, err error) {
-	rows := func(fn func(repo.Row) error) error { return r.Rows(ctx, o.table, o.at, fn) }
+	rows := rowsOf(ctx, r, o.table, o.at, 0)
 	w := format.NewJSONLinesWriter(out)
 	if o.format != "jsonl" {
 		columns, err := columnsOf(ctx, r, o.table, o.at, rows)
@@ -149,6 +151,10 @@ func keyColumns(columns []format.Column) []string {
 // writeFile writes a file that appears whole or not at all.
 func writeFile(path string, fn func(io.Writer) error) error {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		at.Path = path // nobody knows the other name
+	}
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ that field's value alone.`,
 
 // atFlag is the option that chooses a state.
 func (a *app) atFlag(c *cobra.Command, at *string) {
-	c.Flags().StringVar(at, "at", "", "as it was at the revision `REV` (default: with what is pending)")
+	c.Flags().StringVar(at, "at", "", "as it was at `REV` (default: with what is pending)")
 	_ = c.RegisterFlagCompletionFunc("at", a.complete(revisionNames))
 }
 
@@ -43,7 +43,7 @@ func (a *app) get(ctx context.Context, tableName, key, field, at string) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		row, err := r.Get(ctx, tableName, key, at)
 		if err != nil {
-			return err
+			return meantName(ctx, r, tableName, tableNames, err)
 		}
 		if field != "" {
 			return a.printField(row, field)

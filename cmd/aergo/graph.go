@@ -24,6 +24,12 @@ func (a *app) logGraph(ctx context.Context, r repo.Door, o logOptions) error {
 		if o.limit > 0 && n == o.limit {
 			break
 		}
+		if a.ui.JSON {
+			if err := a.ui.PrintJSON(blockShape(b)); err != nil {
+				return err
+			}
+			continue
+		}
 		before, own, after := lanes.step(b)
 		for _, line := range before {
 			t.Row(line)

@@ -57,11 +57,11 @@ import of a table states its columns, their types and its key; --key is not need
 		},
 	}
 	f := c.Flags()
-	f.StringVarP(&o.Table, "table", "t", "", "the table `TABLE`")
-	f.StringSliceVarP(&o.Key, "key", "k", nil, "the key's columns `COLUMN,...`, in order")
-	f.StringVar(&o.Format, "format", "", "`FORMAT` csv, json or jsonl (default: what the file's name says, else csv)")
+	f.StringVarP(&o.Table, "table", "t", "", "`NAME` of the table")
+	f.StringSliceVarP(&o.Key, "key", "k", nil, "`COLUMN,...` of the key, in order")
+	f.StringVar(&o.Format, "format", "", "read as `FORMAT`: csv, json or jsonl (default: what the file's name says, else csv)")
 	f.StringVar(&null, "null", "", "in CSV, unquoted `WORD` is null (default: nothing is; an empty cell is an empty text)")
-	f.StringSliceVar(&types, "type", nil, "types of columns, `COLUMN=TYPE,...`, that are not to be inferred")
+	f.StringSliceVar(&types, "type", nil, "`COLUMN=TYPE,...` where a type is not to be inferred")
 	f.BoolVar(&o.AddColumns, "add-columns", false, "let the table have columns that are new")
 	f.BoolVar(&o.DeleteMissing, "delete-missing", false, "delete rows that the file does not have")
 	f.BoolVar(&o.IfChanged, "if-changed", false, "exit with 1 if nothing would change")

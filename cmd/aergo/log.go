@@ -45,24 +45,29 @@ remote/branch, or @{n} for the head before the last n operations; ~n goes n bloc
 
 func (a *app) log(ctx context.Context, o logOptions) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
-		return a.paged(ctx, func() error {
-			if o.graph && !a.ui.JSON {
+		err := a.paged(ctx, func() error {
+			switch {
+			case o.graph:
 				return a.logGraph(ctx, r, o)
-			}
-			if a.ui.JSON {
+			case a.ui.JSON:
 				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(blockShape(b)) })
 			}
-			t := a.ui.Table(logColumns()...)
-			err := r.Log(ctx, o.rev, o.limit, func(b repo.Block) error {
-				t.Row(logCells(b)...)
-				return nil
-			})
-			if closeErr := t.Close(); err == nil {
-				err = closeErr
-			}
-			return err
+			return a.logTable(ctx, r, o)
 		})
+		return meantName(ctx, r, o.rev, revisionNames, err)
 	})
+}
+
+func (a *app) logTable(ctx context.Context, r repo.Door, o logOptions) error {
+	t := a.ui.Table(logColumns()...)
+	err := r.Log(ctx, o.rev, o.limit, func(b repo.Block) error {
+		t.Row(logCells(b)...)
+		return nil
+	})
+	if closeErr := t.Close(); err == nil {
+		err = closeErr
+	}
+	return err
 }
 
 func logColumns() []ui.Column {

@@ -37,7 +37,7 @@ func newLs(a *app) *cobra.Command {
 		},
 	}
 	a.atFlag(c, &at)
-	c.Flags().Uint64VarP(&limit, "limit", "n", 0, "list the first `N` rows only")
+	c.Flags().Uint64VarP(&limit, "limit", "n", 0, "list the first `N` rows")
 	return c
 }
 
@@ -69,22 +69,30 @@ func (a *app) listTables(ctx context.Context, at string) error {
 // errEnough ends a walk over rows.
 var errEnough = errors.New("enough")
 
+// eachRow calls a function for every row.
+type eachRow func(fn func(repo.Row) error) error
+
+// rowsOf is a walk over a table, or its first rows if limit is above 0.
+func rowsOf(ctx context.Context, r repo.Door, tableName, at string, limit uint64) eachRow {
+	return func(fn func(repo.Row) error) error {
+		n := uint64(0)
+		err := r.Rows(ctx, tableName, at, func(row repo.Row) error {
+			if n++; limit > 0 && n > limit {
+				return errEnough
+			}
+			return fn(row)
+		})
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return meantName(ctx, r, tableName, tableNames, err)
+	}
+}
+
 func (a *app) listRows(ctx context.Context, tableName, at string, limit uint64) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		return a.paged(ctx, func() error {
-			rows := func(fn func(repo.Row) error) error {
-				n := uint64(0)
-				err := r.Rows(ctx, tableName, at, func(row repo.Row) error {
-					if n++; limit > 0 && n > limit {
-						return errEnough
-					}
-					return fn(row)
-				})
-				if errors.Is(err, errEnough) {
-					return nil
-				}
-				return err
-			}
+			rows := rowsOf(ctx, r, tableName, at, limit)
 			if a.ui.JSON {
 				return writeRows(format.NewJSONLinesWriter(a.ui.Out), rows)
 			}
@@ -109,9 +117,6 @@ func (a *app) paged(ctx context.Context, fn func() error) error {
 	}
 	return err
 }
-
-// eachRow calls a function for every row.
-type eachRow func(fn func(repo.Row) error) error
 
 func writeRows(w format.RowWriter, rows eachRow) error {
 	err := rows(func(row repo.Row) error { return w.WriteRow(row.Tuple, row.Data) })

@@ -50,7 +50,7 @@ type mergeFlags struct {
 
 func (m *mergeFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVarP(&m.message, "message", "m", "", "why, `MESSAGE`")
+	f.StringVarP(&m.message, "message", "m", "", "`MESSAGE` that says why")
 	f.BoolVar(&m.strict, "strict", false, "change nothing and exit with 1 if anything would be excluded")
 	f.BoolVar(&m.ours, "ours", false, "leave conflicting transactions out for good: ours wins")
 	f.BoolVar(&m.theirs, "theirs", false, "force what conflicting transactions do: theirs wins")

@@ -25,7 +25,7 @@ is taken.`,
 			})
 		},
 	}
-	c.Flags().StringVarP(&message, "message", "m", "", "why, `MESSAGE`")
+	c.Flags().StringVarP(&message, "message", "m", "", "`MESSAGE` that says why")
 	return c
 }
 
@@ -56,7 +56,7 @@ has been changed since, nothing happens.`,
 		Args:    wants(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return a.revert(c.Context(), args[0], message) },
 	}
-	c.Flags().StringVarP(&message, "message", "m", "", "why, `MESSAGE`")
+	c.Flags().StringVarP(&message, "message", "m", "", "`MESSAGE` that says why")
 	return c
 }
 

@@ -50,7 +50,7 @@ text or a number; of a table with several key columns it is a JSON array.`,
 		},
 	}
 	f := c.Flags()
-	f.StringArrayVar(&o.unset, "unset", nil, "take the field `FIELD` away (may be repeated)")
+	f.StringArrayVar(&o.unset, "unset", nil, "take `FIELD` away (may be repeated)")
 	f.BoolVar(&o.insert, "insert", false, "the row must not be there yet")
 	f.BoolVar(&o.replace, "replace", false, "the row becomes these fields and no others")
 	f.BoolVar(&o.exact, "exact", false, "in a merge, never take another's equal change for this one")

@@ -38,6 +38,7 @@ const (
 	groupBranch = "branch"
 	groupShare  = "share"
 	groupCare   = "care"
+	groupHelp   = "help"
 )
 
 func newRoot(a *app) *cobra.Command {
@@ -62,9 +63,13 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.SetVersionTemplate("aergo {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageFunc(printUsage)
+	root.SetHelpFunc(printHelp)
+	root.SetHelpCommandGroupID(groupHelp)
+	root.SetCompletionCommandGroupID(groupHelp)
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.StringVarP(&a.folder, "directory", "C", "", "work as if in this folder `DIR`")
+	flags.StringVarP(&a.folder, "directory", "C", "", "work as if in `DIR`")
 	flags.BoolVar(&a.ui.JSON, "json", a.ui.JSON, "results and errors as JSON, one object per line")
 	flags.BoolVarP(&a.ui.Quiet, "quiet", "q", a.ui.Quiet, "no notes and no progress")
 	flags.BoolVarP(&a.ui.Verbose, "verbose", "v", a.ui.Verbose, "more detail")
@@ -72,7 +77,7 @@ func newRoot(a *app) *cobra.Command {
 	flags.Lookup("wait").DefValue = "0s" // which help leaves out
 	for _, g := range []cobra.Group{
 		{ID: groupLook, Title: "Look:"}, {ID: groupChange, Title: "Change:"}, {ID: groupBranch, Title: "Branch and merge:"},
-		{ID: groupShare, Title: "Share:"}, {ID: groupCare, Title: "Care:"},
+		{ID: groupShare, Title: "Share:"}, {ID: groupCare, Title: "Care:"}, {ID: groupHelp, Title: "Help:"},
 	} {
 		root.AddGroup(&g)
 	}
@@ -85,6 +90,9 @@ func addCommands(root *cobra.Command, a *app) {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
+			for _, each := range append(c.Commands(), c) {
+				each.DisableFlagsInUseLine = true
+			}
 		}
 	}
 	add(groupLook, newStatus(a), newLog(a), newShow(a), newDiff(a), newBlame(a), newGet(a), newLs(a), newExport(a), newExcluded(a), newWhy(a), newOp(a))
@@ -92,7 +100,7 @@ func addCommands(root *cobra.Command, a *app) {
 	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a), newCherryPick(a), newRevert(a))
 	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a))
 	add(groupCare, newVerify(a), newFsck(a), newGC(a), newDTT(a))
-	root.AddCommand(newDemo(a), newVersion(a))
+	add(groupHelp, newDemo(a), newVersion(a))
 }
 
 // verbOf returns the words of a command behind "aergo".

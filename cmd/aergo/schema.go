@@ -58,8 +58,8 @@ the data: a change is a transaction, and merges column by column.`,
 			return a.setSchema(c.Context(), o)
 		},
 	}
-	c.Flags().StringSliceVarP(&o.key, "key", "k", nil, "the key's columns `COLUMN,...`, in order")
-	c.Flags().StringSliceVar(&o.drop, "drop", nil, "take columns `COLUMN,...` out of the schema")
+	c.Flags().StringSliceVarP(&o.key, "key", "k", nil, "`COLUMN,...` of the key, in order")
+	c.Flags().StringSliceVar(&o.drop, "drop", nil, "take `COLUMN,...` out of the schema")
 	a.atFlag(c, &o.at)
 	return c
 }
@@ -108,18 +108,12 @@ func tableMustExist(ctx context.Context, r repo.Door, name, at string) error {
 	if err != nil {
 		return err
 	}
-	var names []string
 	for _, t := range tables {
 		if t.Name == name {
 			return nil
 		}
-		names = append(names, t.Name)
 	}
-	err = fmt.Errorf("table %q: %w", name, repo.ErrNoTable)
-	if meant, ok := ui.Suggest(name, names); ok {
-		return hinted("did you mean "+meant+"?", err)
-	}
-	return err
+	return meantName(ctx, r, name, tableNames, fmt.Errorf("table %q: %w", name, repo.ErrNoTable))
 }
 
 func schemaShape(name string, s *table.Schema) schemaJSON {

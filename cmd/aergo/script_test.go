@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -44,14 +45,22 @@ func runInStory() int {
 	return run(ctx, os.Args[1:], ui.System(os.Getenv), env)
 }
 
-// tick counts the commands of a story in a file.
+// tick counts the commands of a story by the bytes of a file: appending is atomic, so no
+// two commands that run side by side get the same number.
 func tick(path string) int {
-	data, _ := os.ReadFile(path)
-	n, _ := strconv.Atoi(string(data))
-	if err := os.WriteFile(path, []byte(strconv.Itoa(n+1)), 0o644); err != nil {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
 		panic(err)
 	}
-	return n
+	defer f.Close()
+	if _, err := f.Write([]byte{'.'}); err != nil {
+		panic(err)
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		panic(err)
+	}
+	return int(at) - 1
 }
 
 var update = flag.Bool("update", false, "rewrite what the stories compare with to what they got")

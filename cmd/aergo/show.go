@@ -45,7 +45,7 @@ func (a *app) show(ctx context.Context, rev string, patch bool) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		b, err := r.Show(ctx, rev)
 		if err != nil {
-			return err
+			return meantName(ctx, r, rev, revisionNames, err)
 		}
 		return a.paged(ctx, func() error {
 			if a.ui.JSON {

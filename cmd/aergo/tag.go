@@ -33,9 +33,9 @@ func newTag(a *app) *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&block, "block", "", "name the block `HASH`, or another revision")
-	f.StringVarP(&message, "message", "m", "", "why, `MESSAGE`")
-	f.StringVarP(&remove, "delete", "d", "", "delete the tag `NAME`")
+	f.StringVar(&block, "block", "", "name `HASH`, a block or another revision")
+	f.StringVarP(&message, "message", "m", "", "`MESSAGE` that says why")
+	f.StringVarP(&remove, "delete", "d", "", "delete `NAME`")
 	_ = c.RegisterFlagCompletionFunc("delete", a.complete(tagNames))
 	_ = c.RegisterFlagCompletionFunc("block", a.complete(revisionNames))
 	return c
