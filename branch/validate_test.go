@@ -141,9 +141,13 @@ func (b both) of(ctx context.Context, h object.Hash) store.Reader {
 	}
 	return b.second
 }
-func (b both) Get(ctx context.Context, h object.Hash) ([]byte, error)  { return b.of(ctx, h).Get(ctx, h) }
-func (b both) Seal(ctx context.Context, h object.Hash) ([]byte, error) { return b.of(ctx, h).Seal(ctx, h) }
-func (b both) Has(ctx context.Context, h object.Hash) (bool, error)    { return b.of(ctx, h).Has(ctx, h) }
+func (b both) Get(ctx context.Context, h object.Hash) ([]byte, error) {
+	return b.of(ctx, h).Get(ctx, h)
+}
+func (b both) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
+	return b.of(ctx, h).Seal(ctx, h)
+}
+func (b both) Has(ctx context.Context, h object.Hash) (bool, error) { return b.of(ctx, h).Has(ctx, h) }
 
 // What a block did is executed again: no other verdict, reason, order or receipt stands.
 func TestBodiesThatExecutionDoesNotGiveAreRefused(t *testing.T) {
@@ -204,7 +208,7 @@ func TestBodiesThatExecutionDoesNotGiveAreRefused(t *testing.T) {
 			x.Reason, x.Block = object.ReasonFieldChanged, object.Hash{}
 		}},
 		{"entry left out", w.merged, "tree", func(d *draft) { d.body.Entries = d.body.Entries[1:] }},
-		{"entry twice", w.ours, "taken twice", func(d *draft) { d.body.Entries = append(d.body.Entries, d.body.Entries[0]) }},
+		{"entry twice", w.merged, "taken twice", func(d *draft) { d.body.Entries = append(d.body.Entries, d.body.Entries[0]) }},
 		{"transaction twice in an entry", w.ours, "taken twice", func(d *draft) {
 			d.body.Entries[0].Runs = []object.Run{{First: 1, Count: 1}, {First: 0, Count: 2}}
 		}},

@@ -32,8 +32,8 @@ func newExcluded(a *app) *cobra.Command {
 		Args:  wants(1, 1),
 		RunE:  func(c *cobra.Command, args []string) error { return a.why(c.Context(), args[0]) },
 	}
-	replay := orderCommand(a, "replay", "Try excluded transactions again", account{done: "Replayed", would: "Would replay"}, repo.Door.ReplayExcluded)
-	drop := orderCommand(a, "drop", "Give excluded transactions up", account{done: "Dropped", would: "Would drop"}, repo.Door.DropExcluded)
+	replay := orderCommand(a, "replay", "Try excluded transactions again", replaying(), repo.Door.ReplayExcluded)
+	drop := orderCommand(a, "drop", "Give excluded transactions up", dropping(), repo.Door.DropExcluded)
 	c := family("excluded", "List, replay or drop what merges left out", `List the transactions that merges left out and that are still open, try them again, or give
 them up for good. Without a word it lists.`, list, show, replay, drop)
 	c.Example = "  aergo excluded\n  aergo excluded replay 3f2a9c1e.17\n  aergo excluded drop --all"
@@ -47,7 +47,7 @@ them up for good. Without a word it lists.`, list, show, replay, drop)
 }
 
 // orderCommand is a command that gives an order about one excluded transaction or all.
-func orderCommand(a *app, word, short string, about account, call func(repo.Door, context.Context, string, string) (repo.Merged, error)) *cobra.Command {
+func orderCommand(a *app, word, short string, how verb, call func(repo.Door, context.Context, string, string) (repo.Merged, error)) *cobra.Command {
 	var all bool
 	var message string
 	c := &cobra.Command{
@@ -58,8 +58,7 @@ func orderCommand(a *app, word, short string, about account, call func(repo.Door
 			if all == (len(args) == 1) {
 				return usagef("usage: "+c.UseLine(), "%s: name what, or --all", c.CommandPath())
 			}
-			what := ""
-			about.what = "what was excluded"
+			what, about := "", account{what: "what was excluded", verb: how}
 			if !all {
 				what, about.what = args[0], args[0]
 			}

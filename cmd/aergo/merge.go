@@ -107,7 +107,7 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 			return meantName(ctx, r, req.Source, revisionNames, err)
 		}
 		// A merge that is refused for its conflicts has an account all the same.
-		if printErr := a.printMerged(m, account{what: req.Source, refused: err != nil}); printErr != nil {
+		if printErr := a.printMerged(m, account{req.Source, merging(), err != nil}); printErr != nil {
 			return printErr
 		}
 		return err
@@ -116,11 +116,20 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 
 // account says what an account of transactions is about.
 type account struct {
-	what    string // source
-	done    string // "Merged" unless it is another verb
-	would   string // "Would merge"
-	refused bool   // nothing was changed
+	what    string // where they come from, as typed
+	verb    verb
+	refused bool // nothing was changed
 }
+
+// verb is a way to bring transactions to a branch, in words.
+type verb struct{ past, base, into string }
+
+// The verbs.
+func merging() verb   { return verb{"Merged", "merge", "into"} }
+func pushing() verb   { return verb{"Pushed", "push", "into"} }
+func picking() verb   { return verb{"Picked", "pick", "into"} }
+func replaying() verb { return verb{"Replayed", "replay", "on"} }
+func dropping() verb  { return verb{"Dropped", "drop", "on"} }
 
 func (a *app) printMerged(m repo.Merged, about account) error {
 	if a.ui.JSON {
@@ -140,21 +149,19 @@ func mergedLine(m repo.Merged, about account) string {
 	if m.UpToDate {
 		return fmt.Sprintf("Nothing to do: %s has all of %s", m.Target, about.what)
 	}
-	verb := "Merged"
-	if about.done != "" {
-		verb = about.done
+	nothingDone := m.DryRun || about.refused
+	n, done := m.Applied, about.verb.past
+	if about.verb == dropping() {
+		n, m.Dropped = m.Dropped, 0
 	}
-	if m.DryRun || about.refused {
-		verb = "Would merge"
-		if about.would != "" {
-			verb = about.would
-		}
+	if nothingDone {
+		done = "Would " + about.verb.base
 	}
-	line := fmt.Sprintf("%s %s into %s", verb, transactions(m.Applied), m.Target)
+	line := fmt.Sprintf("%s %s %s %s", done, transactions(n), about.verb.into, m.Target)
 	switch {
-	case m.DryRun || about.refused:
+	case nothingDone:
 	case m.FastForward:
-		line += fmt.Sprintf(" by moving it to %s", m.Block.Short())
+		line += " by moving it to " + m.Block.Short()
 	default:
 		line += " as " + m.Block.Short()
 	}
@@ -171,7 +178,7 @@ func mergedLine(m repo.Merged, about account) string {
 	}
 	if n := uint64(len(m.Excluded)); n > 0 {
 		excluded := number(n) + " excluded"
-		if !m.DryRun && !about.refused {
+		if !nothingDone {
 			excluded += ": aergo excluded list"
 		}
 		rest = append(rest, excluded)

@@ -20,7 +20,7 @@ is taken.`,
 		Example: "  aergo cherry-pick 3f2a9c1e.17\n  aergo cherry-pick feature~1",
 		Args:    wants(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.order(c.Context(), account{what: args[0], done: "Picked", would: "Would pick"}, func(ctx context.Context, r repo.Door) (repo.Merged, error) {
+			return a.order(c.Context(), account{what: args[0], verb: picking()}, func(ctx context.Context, r repo.Door) (repo.Merged, error) {
 				return r.CherryPick(ctx, args[0], message)
 			})
 		},

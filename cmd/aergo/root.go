@@ -133,6 +133,9 @@ func flagError(c *cobra.Command, err error) error {
 			hint = "did you mean --" + meant + "?"
 		}
 	}
+	if strings.HasPrefix(err.Error(), "unknown shorthand flag") {
+		hint = "put -- before arguments that begin with a dash; " + hint
+	}
 	return usagef(hint, "%v", err)
 }
 

@@ -52,7 +52,9 @@ func (d *desk) run(ctx context.Context, args ...string) int {
 	d.out.Reset()
 	d.err.Reset()
 	s := d.streams
-	s.In = strings.NewReader("")
+	if s.In == nil {
+		s.In = strings.NewReader("")
+	}
 	s.Out = &d.out
 	if s.Err == nil {
 		s.Err = &d.err
@@ -181,22 +183,42 @@ func TestWordsAreDocumented(t *testing.T) {
 	}
 }
 
+// readerFunc is a reader that calls a function.
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+
+// TestInterrupted ends commands before they begin, and in the middle of their input.
 func TestInterrupted(t *testing.T) {
 	d := newDesk(t)
 	d.must("init")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if code := d.run(ctx, "put", "t", "a", "n=1", "--json"); code != exitInterrupted {
-		t.Errorf("exit code %d: %s", code, d.err.String())
-	}
-	var p struct {
-		Error ui.Problem `json:"error"`
-	}
-	if err := json.Unmarshal(d.err.Bytes(), &p); err != nil || p.Error.Code != "interrupted" {
-		t.Errorf("%s: %v", d.err.String(), err)
-	}
-	if out := d.must("status", "--json"); !strings.Contains(out, `"pending":0`) {
-		t.Errorf("after an interrupted put: %s", out)
+	before := d.must("status", "--json")
+	for _, args := range [][]string{{"put", "t", "a", "n=1"}, {"import", "-", "-t", "t", "-k", "id"}, {"apply", "-"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		lines := strings.NewReader("id,n\n1,1\n")
+		if args[0] == "apply" {
+			lines = strings.NewReader(`{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
+		}
+		d.streams.In = readerFunc(func(b []byte) (int, error) {
+			cancel()
+			return lines.Read(b)
+		})
+		if args[0] == "put" {
+			cancel()
+		}
+		if code := d.run(ctx, append(args, "--json")...); code != exitInterrupted {
+			t.Errorf("%s: exit code %d: %s%s", args, code, d.out.String(), d.err.String())
+		}
+		cancel()
+		var p struct {
+			Error ui.Problem `json:"error"`
+		}
+		if err := json.Unmarshal(d.err.Bytes(), &p); err != nil || p.Error.Code != "interrupted" {
+			t.Errorf("%s: %s: %v", args, d.err.String(), err)
+		}
+		if out := d.must("status", "--json"); out != before {
+			t.Errorf("after an interrupted %s: %s", args[0], out)
+		}
 	}
 }
 

@@ -133,7 +133,7 @@ func (a *app) pull(ctx context.Context, args []string, req repo.PullRequest) err
 			return err
 		}
 		a.noteConflicts(p.Fetched.Conflicts)
-		if printErr := a.printMerged(p.Merged, account{what: named(args), refused: err != nil}); printErr != nil {
+		if printErr := a.printMerged(p.Merged, account{named(args), merging(), err != nil}); printErr != nil {
 			return printErr
 		}
 		return err
@@ -203,7 +203,7 @@ func (a *app) printPushed(p repo.Pushed, where string, refused bool) error {
 	case p.UpToDate:
 		return a.ui.Printf("Nothing to do: %s has all of it\n", where)
 	}
-	if err := a.printMerged(p.Merged, account{what: where, done: "Pushed", would: "Would push", refused: refused}); err != nil {
+	if err := a.printMerged(p.Merged, account{where, pushing(), refused}); err != nil {
 		return err
 	}
 	if p.LocalMoved {
