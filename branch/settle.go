@@ -14,6 +14,9 @@ func SettleSpans(ctx context.Context, c Chain, runtime Runtime, base state.Tree,
 	if err := eachMerged(ctx, c, runtime, spans, settler.Count); err != nil {
 		return err
 	}
+	if !settler.Repeats() {
+		return nil
+	}
 	if err := eachMerged(ctx, c, runtime, spans, settler.Observe); err != nil {
 		return err
 	}

@@ -45,6 +45,9 @@ func (r *SettledRow) Field(name string) bool { return r != nil && (r.All || r.Fi
 // prepared it.
 type Settler interface {
 	Count(tx *object.Transaction, dict any)
+	// Repeats says whether any of what was counted may meet in a row. If not there is nothing
+	// to observe.
+	Repeats() bool
 	Observe(tx *object.Transaction, dict any)
 	// Keys returns the state keys of the rows that Decide wants, ascending.
 	Keys() [][]byte

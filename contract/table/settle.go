@@ -24,13 +24,14 @@ import (
 // to the plain rules: deltas are meant to add up, and the others mean what they say.
 type Settler struct {
 	rt     *Runtime
-	counts map[string]int
+	named  rowFilter
 	chains map[string]*chain
 	keys   [][]byte
 }
 
 // chain is what the operations on one row come to.
 type chain struct {
+	ops   int
 	plain bool // left to the plain rules
 
 	begun       bool
@@ -50,7 +51,7 @@ type cell struct {
 
 // Settle returns a Settler for one merge.
 func (rt *Runtime) Settle() contract.Settler {
-	return &Settler{rt: rt, counts: map[string]int{}, chains: map[string]*chain{}}
+	return &Settler{rt: rt, named: newRowFilter(), chains: map[string]*chain{}}
 }
 
 // Count tells of a transaction, in any order, before any is observed.
@@ -58,9 +59,12 @@ func (s *Settler) Count(tx *object.Transaction, dict any) {
 	h := s.rt.hands.Get().(*hand)
 	defer s.rt.hands.Put(h)
 	for _, op := range h.decode(tx, dict) {
-		s.counts[string(op.Key)]++
+		s.named.add(op.Key)
 	}
 }
+
+// Repeats says whether any row may have been named twice.
+func (s *Settler) Repeats() bool { return s.named.repeats }
 
 // Observe tells of a transaction again, in the order of the merge.
 func (s *Settler) Observe(tx *object.Transaction, dict any) {
@@ -69,7 +73,7 @@ func (s *Settler) Observe(tx *object.Transaction, dict any) {
 	ops := h.decode(tx, dict)
 	for i := range ops {
 		op := &ops[i]
-		if s.counts[string(op.Key)] < 2 {
+		if !s.named.twice(op.Key) {
 			continue
 		}
 		c := s.chains[string(op.Key)]
@@ -84,6 +88,7 @@ func (s *Settler) Observe(tx *object.Transaction, dict any) {
 }
 
 func (c *chain) observe(op *Op) {
+	c.ops++
 	if op.Code.delta() || op.Code == Define || op.Flags&(Exact|Force) != 0 {
 		c.plain = true
 	}
@@ -120,7 +125,7 @@ func (c *chain) observe(op *Op) {
 
 // Keys returns the state keys of the rows that the settler asks for, ascending.
 func (s *Settler) Keys() [][]byte {
-	s.keys = slices.DeleteFunc(s.keys, func(k []byte) bool { return s.chains[string(k)].plain })
+	s.keys = slices.DeleteFunc(s.keys, func(k []byte) bool { c := s.chains[string(k)]; return c.plain || c.ops < 2 })
 	slices.SortFunc(s.keys, bytes.Compare)
 	return s.keys
 }
