@@ -81,8 +81,9 @@ type Executor struct {
 }
 
 // executorCacheBytes is for the nodes that a stage reads before it runs, and again when it
-// writes what it changed.
-const executorCacheBytes = 32 << 20
+// writes what it changed. The rows of a stage keep most of those nodes in memory anyway, so
+// forgetting them sooner saves little, and reading them twice costs more memory than it.
+const executorCacheBytes = 192 << 20
 
 // NewExecutor returns an executor that starts from the state of the given root. The chain
 // must see what is put in writer. It uses the pool's workers.

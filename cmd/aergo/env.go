@@ -40,6 +40,9 @@ type app struct {
 
 // withRepository runs fn on the repository that the command is about.
 func (a *app) withRepository(ctx context.Context, fn func(r repo.Door) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	path, err := a.find()
 	if err != nil {
 		return err
