@@ -176,10 +176,6 @@ func text(name, s string) value.Field {
 	return value.Field{Name: name, Enc: value.AppendText(nil, s)}
 }
 
-func define(fields ...value.Field) []table.Spec {
-	return []table.Spec{{Code: table.Define, Table: "t", Fields: fields}}
-}
-
 // field returns a number in a row, or false.
 func (b *book) field(at Block, k, name string) (uint64, bool) {
 	b.t.Helper()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"aergo/contract/table"
@@ -121,7 +122,7 @@ func TestCommitForAnother(t *testing.T) {
 
 // An import through Ingest is what authoring one by one gives, chunk by chunk.
 func TestIngestIsAuthoringOneByOne(t *testing.T) {
-	for _, n := range []int{0, 1, 300, 20_000} {
+	for _, n := range []int{0, 1, 300, 6000} {
 		b := newBook(t, 3)
 		head := b.commit(b.root, put("count", num("n", 0)))
 		p, q := NewPending(head), NewPending(head)
@@ -158,7 +159,7 @@ func TestIngestIsAuthoringOneByOne(t *testing.T) {
 func payloadOf(t testing.TB, names table.Namer, i int) []byte {
 	t.Helper()
 	builder := table.NewBuilder(names)
-	s := spec(table.Insert, fmt.Sprintf("imported %07d", i), 0, num("n", uint64(i)), text("word", "some text of an ordinary length"))
+	s := spec(table.Insert, fmt.Sprintf("imported %07d", i), 0, num("n", uint64(i)), text("word", strings.Repeat("word", 100)))
 	if i%1000 == 7 {
 		s = spec(table.Incr, "count", 0, num("n", 1))
 	}
@@ -190,7 +191,7 @@ func TestIngestReportsWhatDoesNotApply(t *testing.T) {
 		p := NewPending(head)
 		in, err := b.NewIngest(t.Context(), w, p, head)
 		must(t, err)
-		b.feed(in, 12_000)
+		b.feed(in, 7000)
 		b.feed(in, 3) // again, which is harmless
 		builder := table.NewBuilder(in.Names())
 		s := spec(table.Insert, "imported 0000001", 0, num("n", 77))
@@ -203,7 +204,7 @@ func TestIngestReportsWhatDoesNotApply(t *testing.T) {
 		if err := in.Finish(t.Context()); !errors.As(err, &why) || len(why.Exclusions) != 2 {
 			t.Fatalf("error is %v", err)
 		}
-		for i, want := range []uint64{5, 12_003} {
+		for i, want := range []uint64{5, 7003} {
 			if x := why.Exclusions[i]; x.Index != want || x.Reason != object.ReasonRowExists {
 				t.Errorf("exclusion %d is %+v", i, x)
 			}
@@ -218,7 +219,7 @@ func TestIngestCanBeAborted(t *testing.T) {
 	must(t, err)
 	in, err := b.NewIngest(t.Context(), w, NewPending(head), head)
 	must(t, err)
-	b.feed(in, 60_000)
+	b.feed(in, 8000)
 	in.Abort()
 	in.Abort()
 	must(t, w.Rollback())
