@@ -110,11 +110,19 @@ func (c Chain) Transactions(ctx context.Context, b Batch, first, count uint64,
 }
 
 // ChunkReader reads the transactions of one span after another. It keeps the last chunk,
-// where the next span often begins. It is used by one goroutine.
+// where the next span often begins, and reads the next one ahead. It is used by one
+// goroutine.
 type ChunkReader struct {
 	Chain Chain
 	last  object.Hash
 	chunk *object.Chunk
+}
+
+// chunkRead is a chunk that is being read.
+type chunkRead struct {
+	chunk *object.Chunk
+	err   error
+	done  chan struct{}
 }
 
 // Transactions is Chain.Transactions.
@@ -123,6 +131,12 @@ func (r *ChunkReader) Transactions(ctx context.Context, b Batch, first, count ui
 	if first+count > b.Count || first+count < first {
 		return fmt.Errorf("batch %s: %w: it has %d transactions, not %d from the one numbered %d", b.ID.Short(), ErrInvalid, b.Count, count, first)
 	}
+	var ahead *chunkRead
+	defer func() {
+		if ahead != nil {
+			<-ahead.done
+		}
+	}()
 	var start uint64
 	for i, ref := range b.Chunks {
 		end := start + ref.Count
@@ -133,9 +147,12 @@ func (r *ChunkReader) Transactions(ctx context.Context, b Batch, first, count ui
 		if start >= first+count {
 			return nil
 		}
-		chunk, err := r.read(ctx, b, i)
+		chunk, err := r.read(ctx, b, i, ahead)
 		if err != nil {
 			return err
+		}
+		if ahead = nil; end < first+count && i+1 < len(b.Chunks) {
+			ahead = r.Chain.readAhead(ctx, b, i+1)
 		}
 		for at := max(first, start); at < min(end, first+count); at++ {
 			if err := fn(at, &chunk.Transactions[at-start], chunk); err != nil {
@@ -147,12 +164,28 @@ func (r *ChunkReader) Transactions(ctx context.Context, b Batch, first, count ui
 	return nil
 }
 
-func (r *ChunkReader) read(ctx context.Context, b Batch, i int) (*object.Chunk, error) {
+// readAhead begins to read a chunk.
+func (c Chain) readAhead(ctx context.Context, b Batch, i int) *chunkRead {
+	ahead := &chunkRead{done: make(chan struct{})}
+	go func() {
+		defer close(ahead.done)
+		ahead.chunk, ahead.err = c.Chunk(ctx, b, i)
+	}()
+	return ahead
+}
+
+// read returns chunk i of a batch, which may have been read ahead.
+func (r *ChunkReader) read(ctx context.Context, b Batch, i int, ahead *chunkRead) (chunk *object.Chunk, err error) {
 	ref := b.Chunks[i]
-	if r.chunk != nil && r.last == ref.Hash && uint64(len(r.chunk.Transactions)) == ref.Count {
+	switch {
+	case ahead != nil:
+		<-ahead.done
+		chunk, err = ahead.chunk, ahead.err
+	case r.chunk != nil && r.last == ref.Hash && uint64(len(r.chunk.Transactions)) == ref.Count:
 		return r.chunk, nil
+	default:
+		chunk, err = r.Chain.Chunk(ctx, b, i)
 	}
-	chunk, err := r.Chain.Chunk(ctx, b, i)
 	if err == nil {
 		r.last, r.chunk = ref.Hash, chunk
 	}

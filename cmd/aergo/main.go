@@ -55,7 +55,7 @@ func systemEnvironment() environment {
 func run(ctx context.Context, args []string, streams *ui.Streams, env environment) int {
 	a := &app{ui: streams, env: env, args: args}
 	root := newRoot(a)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // of nil, cobra would take the process's own
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)

@@ -74,6 +74,7 @@ func TestStories(t *testing.T) {
 			env.Setenv("AERGO_HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("AERGO_IDENTITY", "ada")
 			env.Setenv("TZ", "UTC")
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command under -race ends a second late
 			env.Values[storyKey{}] = &story{locks: map[string]func(){}, memories: map[string]string{}}
 			env.Defer(func() {
 				for _, release := range env.Values[storyKey{}].(*story).locks {
@@ -168,7 +169,7 @@ func portrait(ts *testscript.TestScript, folder string) string {
 	for _, args := range [][]string{{"status"}, {"log"}, {"branch"}, {"tag"}, {"op", "log"}, {"diff"}} {
 		cmd := exec.Command("aergo", append([]string{"-C", folder, "--json"}, args...)...)
 		cmd.Dir = ts.MkAbs(".")
-		for _, name := range []string{"AERGO_HOME", "AERGO_IDENTITY", "TZ", "PATH"} {
+		for _, name := range []string{"AERGO_HOME", "AERGO_IDENTITY", "TZ", "PATH", "GORACE"} {
 			cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 		}
 		out, _ := cmd.CombinedOutput()
