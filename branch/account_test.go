@@ -3,6 +3,7 @@ package branch
 import (
 	"encoding/binary"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -35,9 +36,7 @@ func (d *decided) take(t *testing.T, nodes *state.Overlay, entries []object.Entr
 		if d.model[e.Batch] == nil {
 			d.model[e.Batch] = model{}
 		}
-		for i, v := range modelOf(e.Runs) {
-			d.model[e.Batch][i] = v
-		}
+		maps.Copy(d.model[e.Batch], modelOf(e.Runs))
 	}
 }
 

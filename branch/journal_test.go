@@ -187,7 +187,7 @@ func TestTornTailsHeal(t *testing.T) {
 	fs := memfs.New()
 	j, lengths, pools := written(t, fs)
 	name, data := fileOf(t, fs, j)
-	for n := 0; n < len(data); n++ {
+	for n := range data {
 		zeros := append(slices.Clone(data[:n]), make([]byte, min(len(data)-n, 40))...)
 		for what, torn := range map[string][]byte{"cut": data[:n], "zeros": zeros} {
 			if what == "zeros" && bytes.HasPrefix(data, zeros) {
@@ -339,20 +339,27 @@ func TestAPoolThatIsAnotherBeginsAnew(t *testing.T) {
 	}
 }
 
-// What was executed is kept to save time: if it is too large to keep, the rest is.
-func TestHugeResultsAreLeftOut(t *testing.T) {
-	const n = 1 << 20
-	j := NewJournal(memfs.New(), "pool")
-	p := emptyPool(1)
-	p.Closed = []object.ChunkRef{{Hash: object.Hash{2}, Count: n}}
-	p.Done = Done{Count: n, Tree: dtt.Serial(n), Runs: []object.Run{{Count: n}}}
-	for i := range n {
-		p.Done.Receipts.Add(1, object.Receipt{Events: object.Hash{1}, Result: object.Hash{1 + byte(i&1)}})
-	}
-	_, err := j.Update(Contents{}, p)
+// What was executed is kept to save time: if it is too large to keep, the rest is. What is
+// too large besides is refused, and not written as what no reader takes.
+func TestFramesHaveALimit(t *testing.T) {
+	fs := memfs.New()
+	j := NewJournal(fs, "pool")
+	start := object.AppendHash(head(2, recordStart), object.Hash{1})
+	huge := make([]byte, maxFrameBytes)
+	_, err := j.write(Place{}, true, [][]byte{start, append(head(6, recordDone), huge...)})
 	must(t, err)
-	if c := load(t, j); !slices.Equal(c.Pending.Closed, p.Closed) || c.Pending.Done.Count != 0 {
-		t.Errorf("the pool holds %d chunks, %d done", len(c.Pending.Closed), c.Pending.Done.Count)
+	before := load(t, j)
+	if !samePool(before.Pending, emptyPool(1)) {
+		t.Errorf("the pool holds %+v", before.Pending)
+	}
+	if _, err := j.write(before.Place, false, [][]byte{append(head(3, recordAdd), huge...)}); err == nil {
+		t.Error("a frame beyond the limit is written")
+	}
+	if _, err := j.write(before.Place, false, make([][]byte, maxRecords+1)); err == nil {
+		t.Error("a frame of too many records is written")
+	}
+	if after := load(t, j); after.Place != before.Place {
+		t.Error("something of it was written")
 	}
 }
 

@@ -78,7 +78,7 @@ func (d *dag) bases(x, y int) map[int]bool {
 func TestBasesOfRandomHistories(t *testing.T) {
 	rng := source(t)
 	several, none := 0, 0
-	for range 60 {
+	for range 30 {
 		d := randomDAG(t, rng, 3+rng.IntN(45))
 		for x := range d.blocks {
 			for y := range d.blocks {

@@ -118,31 +118,6 @@ func column(name, typ string) []table.Spec {
 	return []table.Spec{{Code: table.Define, Table: "t", Fields: []value.Field{{Name: "col." + name, Enc: cell}}}}
 }
 
-// tableOf returns the rows of the state, but for the one named.
-func (l *line) rows(without string) map[string]string {
-	l.t.Helper()
-	out := map[string]string{}
-	must(l.t, l.State(l.head).Range(l.t.Context(), nil, nil, func(k, row []byte) error {
-		if string(k) != string(rowID(l.t, without)) {
-			out[string(k)] = string(row)
-		}
-		return nil
-	}))
-	return out
-}
-
-func sameRows(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
-}
-
 // A target that holds already what the source came to keeps it, without a conflict as far
 // as the source's transactions are about single rows.
 func TestMergingWhatTheTargetHoldsChangesNothing(t *testing.T) {

@@ -250,7 +250,7 @@ func (w *diskWriter) finish() error {
 			return fmt.Errorf("sync folder of packs: %w", err)
 		}
 	}
-	if last := grown[len(grown)-1]; w.compacting || last.end >= w.d.opt.SealPackBytes {
+	if last := grown[len(grown)-1]; w.compacting || last.end >= w.d.opt.tailBytes() {
 		last.complete()
 	}
 	return nil

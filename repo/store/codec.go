@@ -11,17 +11,27 @@ import (
 // codec compresses and decompresses payloads. Its halves are made when first needed, as
 // many commands only read, or neither read nor write. It is safe for concurrent use.
 type codec struct {
-	encoder func() (*zstd.Encoder, error)
-	decoder func() (*zstd.Decoder, error)
+	encoder  func() (*zstd.Encoder, error) // of small frames
+	thorough func() (*zstd.Encoder, error) // of large ones
+	decoder  func() (*zstd.Decoder, error)
 }
 
-// The fastest level is within 2% of the ratio of the default one on frames of this size.
+// thoroughBytes is the plain size from which a frame is compressed with more care. Such a
+// frame is a large object by itself, as the chunks of an import are: it is written once,
+// read seldom, and its size is half of what an import takes.
+const thoroughBytes = 64 << 10
+
+// The fastest level is within 2% of the ratio of the default one on small frames; on large
+// ones the better level saves 4 to 5%.
 func newCodec() codec {
-	return codec{
-		encoder: sync.OnceValues(func() (*zstd.Encoder, error) {
-			return zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(compressors),
+	encoder := func(level zstd.EncoderLevel) func() (*zstd.Encoder, error) {
+		return sync.OnceValues(func() (*zstd.Encoder, error) {
+			return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(compressors),
 				zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20))
-		}),
+		})
+	}
+	return codec{
+		encoder: encoder(zstd.SpeedFastest), thorough: encoder(zstd.SpeedBetterCompression),
 		decoder: sync.OnceValues(func() (*zstd.Decoder, error) {
 			return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFramePlainBytes),
 				zstd.WithDecodeAllCapLimit(true))
@@ -32,7 +42,11 @@ func newCodec() codec {
 // compress returns the payload as it is to be stored: compressed into scratch, or plain
 // itself if that is not smaller.
 func (c codec) compress(plain, scratch []byte) (byte, []byte, error) {
-	encoder, err := c.encoder()
+	get := c.encoder
+	if len(plain) >= thoroughBytes {
+		get = c.thorough
+	}
+	encoder, err := get()
 	if err != nil {
 		return 0, nil, fmt.Errorf("zstd encoder: %w", err)
 	}

@@ -21,7 +21,8 @@ type Options struct {
 	Verify   bool // Put computes every hash itself
 
 	// SealPackBytes is the size from which a pack is sealed and the next one begun: 16 MiB
-	// if it is 0, at most 1 GiB.
+	// if it is 0, at most 1 GiB. At the end of a commit a pack is sealed from 2 MiB on, so
+	// that nobody who opens the store has much to scan; Compact joins small packs.
 	SealPackBytes int64
 	// FrameBytes is how much plain data is compressed together: 16 KiB if it is 0, at most
 	// 1 MiB. More compresses better, and makes reading a single object slower.
@@ -31,6 +32,11 @@ type Options struct {
 
 	bufferBytes int // how much is gathered before it is written: 256 KiB but in tests
 }
+
+// sealTailBytes is the size from which the last pack is sealed at the end of a commit.
+const sealTailBytes = 2 << 20
+
+func (o Options) tailBytes() int64 { return min(o.SealPackBytes, sealTailBytes) }
 
 func (o Options) withDefaults() Options {
 	if o.SealPackBytes <= 0 {

@@ -122,7 +122,7 @@ func (d *Disk) prepare() error {
 		}
 		last.size = last.end
 	}
-	if last.end >= d.opt.SealPackBytes {
+	if last.end >= d.opt.tailBytes() {
 		last.seal()
 		return last.writeIndex(&d.dir)
 	}

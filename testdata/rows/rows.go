@@ -2,6 +2,9 @@
 // sixty bytes, as CSV or as the sorted lines that git would keep, and changes of some of
 // them, as operations for `aergo apply` or as the lines after them.
 //
+// The rows are about as compressible as those that Dolt's figures in the benchmarks were
+// measured with: Snappy, which Dolt stores with, leaves 0.57 of 4 KiB of them.
+//
 // Everything follows from a row's number by a fixed mix of bits, so two runs, two machines
 // and two formats speak of the same rows. The package refuses to know how they are
 // stored or how long that takes.
@@ -41,10 +44,11 @@ func At(i int) Row {
 		"Lopez", "Moore", "Nolan", "Owens", "Price", "Quinn", "Reyes", "Smith", "Turner", "Vargas", "Walsh", "Young", "Zhang"}
 	cities := [...]string{"Accra", "Berlin", "Cairo", "Dakar", "Delhi", "Hanoi", "Kyiv", "Lagos", "Lima", "Oslo", "Paris",
 		"Perth", "Quito", "Rome", "Seoul", "Tokyo"}
-	states := [...]string{"paid late", "paid in cash", "open", "sent twice", "in dispute", "by transfer", "returned", "cleared today"}
+	states := [...]string{"paid two weeks late", "paid in cash at the desk", "still open", "sent twice by mistake",
+		"in dispute since March", "paid by bank transfer", "returned unopened", "cleared the same day"}
 	h := mix(uint64(i))
 	note := make([]byte, 0, 32)
-	note = fmt.Appendf(note, "%016x ", mix(h))
+	note = fmt.Appendf(note, "%08x ", uint32(mix(h)))
 	note = append(note, pick(states[:], h>>32)...)
 	return Row{
 		Name:        pick(given[:], h) + " " + pick(family[:], h>>8),
