@@ -14,7 +14,7 @@ build: ## bin/aergo
 
 .PHONY: test
 test: ## all tests: packages, stories of the command line, the README's tour, style and layers
-	$(GO) test ./...
+	$(GO) test ./... ./testdata/rows
 
 .PHONY: race
 race: ## the same under the race detector

@@ -85,7 +85,7 @@ func (r *Repo) DeleteBranch(ctx context.Context, name ref.Name, force bool) (ref
 		}
 		if !force {
 			if p := live(contents); p != nil {
-				return fmt.Errorf("branch %s: %w: %d transactions are pending on it", name, ErrUnmerged, p.Count())
+				return fmt.Errorf("branch %s: %w: transactions are pending on it (%d)", name, ErrUnmerged, p.Count())
 			}
 			if merged, err := r.mergedElsewhere(ctx, b); err != nil || !merged {
 				if err == nil {

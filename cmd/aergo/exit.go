@@ -175,12 +175,12 @@ func answerKinds() []kind {
 // missingKinds are things that are not there.
 func missingKinds() []kind {
 	return []kind{
+		{is: repo.ErrNoRemote, exit: exitNotFound, code: "no-remote", hint: "aergo remote lists the remotes; a path to a repository will do, too"},
 		{is: repo.ErrNoRepository, exit: exitNotFound, code: "no-repository", hint: "make one with aergo init, or name one with -C DIR"},
 		{is: repo.ErrNoRevision, exit: exitNotFound, code: "no-revision", hint: "aergo branch, aergo tag and aergo log show what there is"},
 		{is: repo.ErrNoTable, exit: exitNotFound, code: "no-table", hint: "aergo ls shows the tables"},
 		{is: repo.ErrNoRow, exit: exitNotFound, code: "no-row", hint: "aergo ls TABLE shows the rows"},
 		{is: table.ErrNoRow, exit: exitNotFound, code: "no-row", hint: "aergo ls TABLE shows the rows"},
-		{is: repo.ErrNoRemote, exit: exitNotFound, code: "no-remote", hint: "aergo remote lists the remotes; a path to a repository will do, too"},
 		{is: oplog.ErrNotFound, exit: exitNotFound, code: "no-operation", hint: "aergo op log shows the operations"},
 		{is: repo.ErrRefused, exit: exitNo, code: "refused", hint: "aergo get TABLE KEY shows what is there"},
 		{is: ref.ErrNotFound, exit: exitNotFound, code: "not-found", hint: "aergo branch and aergo tag show what there is"},

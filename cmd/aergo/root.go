@@ -62,7 +62,13 @@ func newRoot(a *app) *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate("aergo {{.Version}}\n")
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		// A word that is no command leaves its options to the root, which knows none of them.
+		if word := firstWord(a.args); c == root && word != "" {
+			return unknownCommand(root, word)
+		}
+		return flagError(c, err)
+	})
 	root.SetUsageFunc(printUsage)
 	root.SetHelpFunc(printHelp)
 	root.SetHelpCommandGroupID(groupHelp)
@@ -126,6 +132,14 @@ func unknownCommand(parent *cobra.Command, word string) error {
 
 // flagError is the error for options that cannot be read, with the one that was probably
 // meant.
+// firstWord returns the first argument that is no option, "" if an option comes first.
+func firstWord(args []string) string {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return ""
+	}
+	return args[0]
+}
+
 func flagError(c *cobra.Command, err error) error {
 	hint := c.CommandPath() + " --help shows the options"
 	if _, word, ok := strings.Cut(err.Error(), "unknown flag: --"); ok {

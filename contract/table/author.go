@@ -150,8 +150,11 @@ func (a *Author) AppendPayload(dst []byte, view contract.View, specs []Spec) ([]
 		if err == nil {
 			err = a.try(&op, i)
 		}
+		if err != nil && len(specs) > 1 {
+			err = fmt.Errorf("operation %d: %w", i+1, err)
+		}
 		if err != nil {
-			return dst, fmt.Errorf("operation %d: %w", i, err)
+			return dst, err
 		}
 	}
 	if a.builder.Count() == 0 {
