@@ -90,7 +90,7 @@ func (a *app) printCheckout(done repo.Checkout) error {
 		return a.ui.PrintJSON(checkoutJSON{string(done.Branch), string(done.Tag), done.Block, done.Created, done.Left, done.Carried})
 	}
 	if done.Left > 0 {
-		a.ui.Note("%s stay pending on the branch that you left", transactions(done.Left))
+		a.ui.Note("%s still pending on the branch that you left", transactions(done.Left))
 	}
 	if done.Carried > 0 {
 		a.ui.Note("%s pending came along", transactions(done.Carried))
