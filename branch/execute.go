@@ -36,8 +36,9 @@ type Runtime interface {
 	Apply(row []byte, exists bool, e *contract.Effect) ([]byte, bool, error)
 	// Settle prepares what a merge settles before it replays.
 	Settle() contract.Settler
-	// Force adds to a chunk the transaction that does what tx does without preconditions.
-	Force(tx *object.Transaction, dict any, to *object.ChunkBuilder) error
+	// Force adds to a chunk the transaction that does what tx does without preconditions,
+	// but for what a merge settled.
+	Force(tx *object.Transaction, dict any, settled *contract.Settlement, to *object.ChunkBuilder) error
 }
 
 // Span is consecutive transactions of a batch that a block takes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"aergo/branch"
+	"aergo/contract"
 	"aergo/repo/object"
 	"aergo/repo/store"
 )
@@ -65,7 +66,7 @@ func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req R
 	}
 	res := account(x.Entries())
 	if req.Mode == object.ModeTheirs {
-		if err := force(ctx, l, w, x, p.Target, req, res); err != nil {
+		if err := force(ctx, l, w, x, p.Target, req, settledBy(spans), res); err != nil {
 			return nil, err
 		}
 	}
@@ -114,9 +115,21 @@ func account(entries []object.Entry) *Result {
 	return res
 }
 
+// settledBy returns what the transactions of a merge settled among themselves.
+func settledBy(spans []branch.Span) *contract.Settlement {
+	for i := range spans {
+		if spans[i].Settled != nil {
+			return spans[i].Settled
+		}
+	}
+	return nil
+}
+
 // force adds a batch of the signer's own with the effects of what conflicted, without
-// preconditions. The originals stay excluded, as superseded.
-func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Executor, target branch.Block, req Request, res *Result) error {
+// preconditions, as far as the merge did not settle them. The originals stay excluded, as
+// superseded.
+func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Executor, target branch.Block, req Request,
+	settled *contract.Settlement, res *Result) error {
 	var superseded []object.Selection
 	for _, e := range res.Excluded {
 		if e.Reason != object.ReasonSuperseded {
@@ -135,7 +148,9 @@ func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Exec
 	if message == "" {
 		message = "Force the source's conflicting changes"
 	}
-	batch, err := rewrite(ctx, l, w, superseded, message, target, req, l.Runtime.Force)
+	batch, err := rewrite(ctx, l, w, superseded, message, target, req, func(tx *object.Transaction, dict any, to *object.ChunkBuilder) error {
+		return l.Runtime.Force(tx, dict, settled, to)
+	})
 	if err != nil {
 		return err
 	}

@@ -133,13 +133,17 @@ func (rt *Runtime) Apply(row []byte, exists bool, e *contract.Effect) ([]byte, b
 	return after, exists, err
 }
 
-// Force adds to a chunk the transaction that does what tx does without preconditions.
-func (rt *Runtime) Force(tx *object.Transaction, dict any, to *object.ChunkBuilder) error {
+// Force adds to a chunk the transaction that does what tx does without preconditions, but
+// for what a merge settled.
+func (rt *Runtime) Force(tx *object.Transaction, dict any, settled *contract.Settlement, to *object.ChunkBuilder) error {
 	h := rt.hands.Get().(*hand)
 	defer rt.hands.Put(h)
 	ops := h.decode(tx, dict)
 	if ops == nil {
 		return fmt.Errorf("transaction: %w", object.ErrMalformed)
+	}
+	if settled != nil {
+		ops = h.unsettled(ops, settled)
 	}
 	b := NewBuilder(to)
 	for i := range ops {

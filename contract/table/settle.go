@@ -103,7 +103,7 @@ func (c *chain) observe(op *Op) {
 	}
 	switch op.Code {
 	case Del, Insert, Replace:
-		c.wasReplaced = c.wasReplaced || op.Code != Insert
+		c.wasReplaced = true
 		c.whole = true
 		for _, f := range c.fields {
 			f.last = nil
@@ -159,8 +159,9 @@ func (c *chain) settle(row []byte) *contract.SettledRow {
 			return all
 		}
 	}
-	// What was there before a row was deleted or replaced is known by its version only.
-	if c.sawRow && c.wasReplaced {
+	// Only puts leave out settled fields: what makes or takes the row as a whole would bring
+	// them back. And what was there before it is known by its version only.
+	if c.wasReplaced {
 		return nil
 	}
 	fields := map[string]bool{}

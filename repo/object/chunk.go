@@ -45,10 +45,11 @@ func (c *Chunk) Encode() []byte {
 
 // ChunkBuilder gathers transactions and their names into a chunk.
 type ChunkBuilder struct {
-	names []string
-	index map[string]int
-	ends  []int // of each transaction in body
-	body  []byte
+	names     []string
+	index     map[string]int
+	nameBytes int
+	ends      []int // of each transaction in body
+	body      []byte
 }
 
 // NewChunkBuilder returns an empty builder.
@@ -61,6 +62,7 @@ func (b *ChunkBuilder) Name(name string) int {
 		return i
 	}
 	i := len(b.names)
+	b.nameBytes += HeadSize(uint64(len(name))) + len(name)
 	b.names = append(b.names, name)
 	b.index[name] = i
 	return i
@@ -93,7 +95,7 @@ func (b *ChunkBuilder) AddEncoded(data []byte) error {
 
 // Clone returns a copy that shares nothing with b.
 func (b *ChunkBuilder) Clone() *ChunkBuilder {
-	return &ChunkBuilder{names: slices.Clone(b.names), index: maps.Clone(b.index), ends: slices.Clone(b.ends), body: slices.Clone(b.body)}
+	return &ChunkBuilder{names: slices.Clone(b.names), index: maps.Clone(b.index), nameBytes: b.nameBytes, ends: slices.Clone(b.ends), body: slices.Clone(b.body)}
 }
 
 // Encoded returns the encoding of each transaction so far. The slices belong to the
@@ -111,8 +113,8 @@ func (b *ChunkBuilder) Encoded() [][]byte {
 // Count returns the number of transactions so far.
 func (b *ChunkBuilder) Count() int { return len(b.ends) }
 
-// SizeBytes returns the size of the transactions so far, without the dictionary.
-func (b *ChunkBuilder) SizeBytes() int { return len(b.body) }
+// SizeBytes returns the size of the dictionary and the transactions so far.
+func (b *ChunkBuilder) SizeBytes() int { return b.nameBytes + len(b.body) }
 
 // Encode returns the record. The builder can go on or be Reset.
 func (b *ChunkBuilder) Encode() []byte {
@@ -130,7 +132,7 @@ func (b *ChunkBuilder) Encode() []byte {
 func (b *ChunkBuilder) Reset() {
 	b.names = b.names[:0]
 	clear(b.index)
-	b.ends = b.ends[:0]
+	b.ends, b.nameBytes = b.ends[:0], 0
 	b.body = b.body[:0]
 }
 
