@@ -76,7 +76,7 @@ func house() []room {
 		},
 		{
 			path:  "merge",
-			below: []string{"branch", "repo/store", "repo/object"},
+			below: []string{"branch", "contract", "repo/store", "repo/object"},
 			tests: []string{"contract/table", "contract/value", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", billy},
 		},
 		{

@@ -23,6 +23,7 @@ import (
 const (
 	repositoryFolder = ".aergo"
 	lockFile         = "lock"
+	derivedFolder    = "derived" // data that can be worked out again
 	keysFolder       = "keys"
 	identityFile     = "identity" // in the home, holds the name of the usual identity
 )
@@ -134,6 +135,8 @@ func (a *app) doorOptions(repository string) (opts repo.Options, err error) {
 		Waiting:  func(holder string) { a.ui.Note("waiting for %s", holder) },
 		Who:      identity,
 		Args:     a.args,
+
+		DerivedPath: filepath.Join(repository, derivedFolder),
 	}, nil
 }
 
