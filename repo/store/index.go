@@ -72,6 +72,7 @@ type table struct {
 	extents  []byte
 	hashes   []byte
 	entries  []byte
+	filter   filter
 }
 
 // newTable builds the index of a pack of packSize bytes with the given frames.
@@ -256,8 +257,12 @@ func (t *table) lowerBound(h object.Hash) int {
 }
 
 func (t *table) find(h object.Hash) (entry, bool) {
+	if t.filter.excludes(t, h) {
+		return entry{}, false
+	}
 	i := t.lowerBound(h)
 	if i >= t.n || !bytes.Equal(t.hashBytes(i), h[:]) {
+		t.filter.missed()
 		return entry{}, false
 	}
 	return t.entry(i), true
