@@ -30,6 +30,7 @@ type ImportRequest struct {
 	Format        string   // "csv", or "json" for an array of objects or JSON lines
 	Key           []string // columns; empty for those that the table's schema states
 	Null          *string  // the word that stands for null in CSV
+	Trim          bool     // leave out spaces around unquoted cells and names of CSV
 	Types         map[string]value.Type
 	AddColumns    bool // columns that the schema does not have join it
 	DeleteMissing bool // rows that the file does not have go
@@ -80,7 +81,7 @@ func (r *Repo) Import(ctx context.Context, in io.Reader, req ImportRequest) (Imp
 
 // readTable reads and sorts the file. Columns that the schema states are read as it says.
 func (r *Repo) readTable(in io.Reader, req *ImportRequest, stated *table.Schema) (*format.Table, error) {
-	opt := format.Options{Key: req.Key, Null: req.Null, Types: map[string]value.Type{}}
+	opt := format.Options{Key: req.Key, Null: req.Null, Trim: req.Trim, Types: map[string]value.Type{}}
 	if stated != nil {
 		for _, c := range stated.Columns {
 			opt.Types[c.Name] = c.Type

@@ -62,6 +62,7 @@ import of a table states its columns, their types and its key; --key is not need
 	f.StringSliceVarP(&o.Key, "key", "k", nil, "`COLUMN,...` of the key, in order")
 	f.StringVar(&o.Format, "format", "", "read as `FORMAT`: csv, json or jsonl (default: what the file's name says, else csv)")
 	f.StringVar(&null, "null", "", "in CSV, unquoted `WORD` is null (default: nothing is; an empty cell is an empty text)")
+	f.BoolVar(&o.Trim, "trim", false, "in CSV, leave out spaces around names and unquoted cells")
 	f.StringSliceVar(&types, "type", nil, "`COLUMN=TYPE,...` where a type is not to be inferred")
 	f.BoolVar(&o.AddColumns, "add-columns", false, "let the table have columns that are new")
 	f.BoolVar(&o.DeleteMissing, "delete-missing", false, "delete rows that the file does not have")
