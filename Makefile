@@ -35,6 +35,10 @@ bench: ## whole processes beside git and the machine's limits, into docs/benchma
 	AERGO_BENCH_REPORT=$(CURDIR)/docs/benchmarks.md $(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
 	$(GO) test -run '^$$' -bench . -timeout 60m ./branch/... ./contract/... ./dtt/... ./merge/... ./repo/...
 
+.PHONY: determinism
+determinism: ## 100,000 random blocks by every tree and number of workers, 1,000,000 pairs of access lists
+	$(GO) test ./dtt -count 1 -v -run 'TestDeterminism|TestConflictsAgainstOracle' -blocks 100000 -pairs 1000000 -timeout 30m
+
 .PHONY: replay
 replay: ## real histories of thousands of commits, from AERGO_REPLAY_DATA
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) $(GO) test -count 1 -v -timeout 30m ./repo/replay

@@ -312,7 +312,7 @@ func selector(n ast.Node) string {
 // TestDocumentsNameWhatExists follows the relative links of the documents, and looks for the
 // files that they name in backticks.
 func TestDocumentsNameWhatExists(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+	link := regexp.MustCompile(`\]\(([^)#:, ]+)(#[^)]*)?\)`)
 	named := regexp.MustCompile("`([a-z0-9_./-]+/[a-zA-Z0-9_.-]+\\.(?:go|md|json|csv|jsonl))`")
 	documents := 0
 	walkModule(t, func(path string) {

@@ -153,6 +153,9 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 
 // cutStages cuts a published tree at the multiples of so many transactions.
 func cutStages(t dtt.Tree, stageTransactions int) ([]dtt.Tree, error) {
+	if n := t.Cuts(); n > 0 {
+		return nil, fmt.Errorf("tree: %w: it has %d checkpoints, which this version does not run", ErrInvalid, n)
+	}
 	if t.Len() <= stageTransactions {
 		return []dtt.Tree{t}, nil
 	}

@@ -255,6 +255,7 @@ func TestTreesThatDoNotFitAreRefused(t *testing.T) {
 		{"in more parts than stages", seq(leaf(1), leaf(1), leaf(1), leaf(1)), 2, nil, nil},
 		{"one leaf across stages", leaf(4), 2, nil, []string{"in stages of 2"}},
 		{"side by side across stages", par(leaf(2), leaf(2)), 2, nil, []string{"in stages of 2"}},
+		{"a checkpoint", dtt.Halves(leaf(2), leaf(2), []dtt.Claim{{Unit: 0, Value: []byte{1}}}), 8, nil, []string{"1 checkpoints"}},
 		{"a child across stages", seq(leaf(1), leaf(2), leaf(1)), 2, nil, []string{"1 to 2 cross"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -76,14 +76,19 @@ func tenMicroseconds(n int) ([]uint32, Options) {
 }
 
 // report reports the time of a tree for some numbers of workers over the lower bound: the
-// work divided by them, or the longest chain of conflicts.
-func report(b *testing.B, l *Lists, tree Tree, costs []uint32) {
+// work divided by them, or the longest chain of conflicts; with a free order, the work
+// on one unit.
+func report(b *testing.B, l *Lists, tree Tree, order, costs []uint32, free bool) {
 	var p Planner
 	p.begin(l, costs, Options{})
 	chain := p.longestChain(0, l.Len())
+	if free {
+		chain = p.heaviest()
+	}
+	w := p.weigh(order)
 	for _, workers := range []int{2, 8, 16} {
 		bound := max(chain, tree.Work(costs)/uint64(workers))
-		b.ReportMetric(float64(tree.Makespan(costs, workers))/float64(bound), fmt.Sprintf("x@%d", workers))
+		b.ReportMetric(float64(newPlan(tree).makespan(w, workers))/float64(bound), fmt.Sprintf("x@%d", workers))
 	}
 	b.ReportMetric(float64(tree.Leaves()), "leaves")
 }
@@ -100,25 +105,31 @@ func BenchmarkBuild(b *testing.B) {
 					tree = p.Build(lists, costs, opt)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/tx")
-				report(b, lists, tree, costs)
+				report(b, lists, tree, identity(n), costs, false)
 			})
 		}
 	}
 }
 
-func BenchmarkBuildReordering(b *testing.B) {
+func BenchmarkBuildReordering(b *testing.B) { benchmarkReordering(b, false) }
+
+func BenchmarkBuildFreeOrder(b *testing.B) { benchmarkReordering(b, true) }
+
+func benchmarkReordering(b *testing.B, free bool) {
 	for _, l := range loads() {
 		for _, n := range []int{10_000, 1_000_000} {
 			b.Run(fmt.Sprintf("%s/%d", l.name, n), func(b *testing.B) {
 				lists := l.lists(n)
 				costs, opt := tenMicroseconds(n)
+				opt.FreeOrder = free
 				var p Planner
 				var tree Tree
+				var order []uint32
 				for b.Loop() {
-					tree, _ = p.BuildReordering(lists, costs, opt)
+					tree, order = p.BuildReordering(lists, costs, opt)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/tx")
-				report(b, lists, tree, costs)
+				report(b, lists, tree, order, costs, free)
 			})
 		}
 	}

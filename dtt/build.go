@@ -16,6 +16,14 @@ type Options struct {
 	// Workers is the number of workers to make room for; 0 means 16. A tree made for
 	// more workers is good for fewer, not the other way round.
 	Workers int
+	// FreeOrder lets BuildReordering turn conflicting transactions around, too: any order
+	// is as good as any other, as long as the block has one.
+	FreeOrder bool
+	// MaxClaims is how many units a cut may claim at most; 0 means 64.
+	MaxClaims int
+	// Claimable says which units a cut may claim; nil means all. A unit that stands for a
+	// range has no one value, so that most executors cannot claim it.
+	Claimable func(Unit) bool
 }
 
 const (
@@ -26,9 +34,10 @@ const (
 
 	branchesPerWorker = 4       // of a P, so that uneven ones even out
 	visitsPerTx       = 16      // by scans, on the average; then the rest is serial
-	maxLeaves         = 1 << 17 // about as many leaves as a tree gets at most
+	maxLeaves         = 1 << 19 // about as many leaves as a tree gets at most
 	buildLevels       = 2       // how often a P is looked for inside a branch of a P
-	buildHalvings     = 6       // of a range in which no segment pays
+	firstPatience     = 8       // smallest leaves to look at for a segment that pays
+	vainSearches      = 2       // of a whole range for one
 )
 
 // Build is Planner.Build with a planner of its own.
@@ -41,7 +50,8 @@ func Build(l *Lists, costs []uint32, opt Options) Tree {
 // each transaction, from one build to the next. The zero Planner is ready. It is for one
 // goroutine.
 type Planner struct {
-	lists   *Lists
+	lists   *Lists // reduced
+	reducer reducer
 	weights weights
 	minLeaf uint64
 	workers uint64
@@ -54,6 +64,7 @@ type Planner struct {
 	sums   []uint64 // memory of the weights
 	chains chains
 	stages stages
+	rounds rounds
 }
 
 // touched is what a scan knows of a unit.
@@ -76,10 +87,11 @@ const maxStamp = 1<<30 - 1
 // share runs serially.
 func (p *Planner) Build(l *Lists, costs []uint32, opt Options) Tree {
 	p.begin(l, costs, opt)
-	return p.divide(0, l.Len(), buildLevels)
+	return p.given()
 }
 
 func (p *Planner) begin(l *Lists, costs []uint32, opt Options) {
+	l = p.reducer.reduce(l)
 	p.lists = l
 	p.weights = weigh(p.sums, costs, l.Len())
 	if p.weights.sums != nil {
@@ -97,8 +109,21 @@ func (p *Planner) begin(l *Lists, costs []uint32, opt Options) {
 	p.minLeaf = max(p.minLeaf, p.weights.between(0, l.Len())/maxLeaves)
 	p.allow(visitsPerTx)
 	if len(p.units) < l.Units() {
-		p.units, p.stamp = make([]touched, l.Units()), 0
+		p.units, p.stamp = make([]touched, l.Units()+l.Units()/4), 0
 	}
+}
+
+// given returns the tree of the whole block in the order that it has. If there are so many
+// leaves that a tree cannot hold them, it takes larger ones.
+func (p *Planner) given() Tree {
+	t := p.divide(0, p.lists.Len(), buildLevels)
+	if t.Nodes() == 1 && t.Len() > MaxNodes/4 && p.minLeaf < maxMinLeaf {
+		p.minLeaf *= 2
+		p.visits = 0
+		t = p.divide(0, p.lists.Len(), buildLevels)
+		p.minLeaf /= 2
+	}
+	return t
 }
 
 // allow starts a count of visits: so many for each transaction, on the average.
@@ -130,7 +155,7 @@ func (p *Planner) divide(a, b, levels int) Tree {
 		}
 		if p.weights.between(int(start), end) >= large && end-int(start) > 1 {
 			flush(int(start))
-			branches = append(branches, p.segment(int(start), end, levels-1, buildHalvings))
+			branches = append(branches, p.segment(int(start), end, levels-1))
 			from = end
 		} else if p.weights.between(from, end) >= target {
 			flush(end)
@@ -141,53 +166,77 @@ func (p *Planner) divide(a, b, levels int) Tree {
 }
 
 // segment returns the tree of the transactions a..b-1, which are one range, as an S of
-// segments, each a P or a leaf. If no segment from a on pays, the halves are tried.
-func (p *Planner) segment(a, b, levels, halvings int) Tree {
+// segments that pay, each a P, and leaves between them.
+func (p *Planner) segment(a, b, levels int) Tree {
 	total := p.weights.between(a, b)
-	if levels == 0 || halvings == 0 || total < 2*p.minLeaf || p.visits > p.visitsMax ||
-		p.longestChain(a, b) > total-total/8 {
+	if levels == 0 || total < 2*p.minLeaf || p.visits > p.visitsMax || p.longestChain(a, b) > total-total/8 {
 		return Serial(b - a)
 	}
-	var parts []Tree
-	serial := 0 // transactions that wait to become a leaf
-	take := func(part Tree) {
-		if part.Leaves() == 1 {
-			serial += part.Len()
-			return
+	var s series
+	p.walk(a, b, p.weights, p.scan, func(start, end int, pays bool) {
+		if pays {
+			s.add(p.divide(start, end, levels))
+		} else {
+			s.add(Serial(end - start))
 		}
-		parts = append(parts, Serial(serial), part)
-		serial = 0
-	}
-	for a < b {
-		start, end, pays := p.next(a, b, p.weights.between(a, b), p.scan)
-		if !pays {
-			middle := p.middle(a, b)
-			take(p.segment(a, middle, levels, halvings-1))
-			take(p.segment(middle, b, levels, halvings-1))
-			break
-		}
-		serial += start - a
-		take(p.divide(start, end, levels))
-		a = end
-	}
-	return Seq(append(parts, Serial(serial))...)
+	})
+	return s.tree()
 }
 
-// next returns the next segment of a..b-1 that pays, or says that there is none. It starts
-// at a or just behind, since the transaction at which the last segment ended may be one
-// that conflicts with all. The patience grows by doubling, so that the time it takes is
-// in proportion to the segment found.
-func (p *Planner) next(a, b int, total uint64, scan scanner) (start, end int, pays bool) {
-	for patience := 8 * p.minLeaf; ; patience *= 2 {
-		for start := a; start < min(a+2, b); start++ {
-			if end, pays := scan(start, b, patience); pays {
-				return start, end, true
-			}
-		}
-		if patience >= total || p.visits > p.visitsMax {
-			return a, b, false
-		}
+// series gathers the parts of an S and joins neighbouring leaves.
+type series struct {
+	parts  []Tree
+	serial int // transactions that wait to become a leaf
+}
+
+func (s *series) add(part Tree) {
+	if part.Nodes() <= 1 {
+		s.serial += part.Len()
+		return
 	}
+	s.parts = append(s.parts, Serial(s.serial), part)
+	s.serial = 0
+}
+
+func (s *series) tree() Tree { return Seq(append(s.parts, Serial(s.serial))...) }
+
+// walk goes through the transactions a..b-1 and yields the segments that pay and what is
+// between them. A segment starts where the last one ended or just behind, since the
+// transaction at which that ended may be one that conflicts with all. The patience to
+// find one grows by doubling, so that the time it takes is in proportion to the segment.
+// After a few searches in vain up to the end it grows from one place to the next only,
+// and the time is in proportion to what is passed over.
+func (p *Planner) walk(a, b int, line weights, scan scanner, yield func(start, end int, pays bool)) {
+	first := firstPatience * p.minLeaf
+	patience, vain := first, 0
+	for a < b && p.visits <= p.visitsMax {
+		start, end, pays := p.search(a, b, patience, scan)
+		for total := line.between(a, b); !pays && vain < vainSearches && patience < total; {
+			patience *= 2
+			start, end, pays = p.search(a, b, patience, scan)
+		}
+		if pays {
+			yield(a, start, false)
+			yield(start, end, true)
+			a, patience = end, first
+			continue
+		}
+		if vain++; vain <= vainSearches {
+			patience = first
+		}
+		end = a + 1 + sort.Search(b-a-1, func(i int) bool { return line.between(a, a+1+i) >= patience/2 })
+		yield(a, end, false)
+		a, patience = end, min(2*patience, maxPatience)
+	}
+	yield(a, b, false)
+}
+
+// search looks for a segment that starts at a or just behind.
+func (p *Planner) search(a, b int, patience uint64, scan scanner) (start, end int, pays bool) {
+	for start = a; start < min(a+2, b) && !pays; start++ {
+		end, pays = scan(start, b, patience)
+	}
+	return start - 1, end, pays
 }
 
 // scanner looks for the end of a segment that starts at a and ends at b at the latest. It
@@ -195,14 +244,11 @@ func (p *Planner) next(a, b int, total uint64, scan scanner) (start, end int, pa
 // end, and whether it pays.
 type scanner func(a, b int, patience uint64) (end int, pays bool)
 
-// middle returns where the second half of the cost of the transactions a..b-1 begins.
-func (p *Planner) middle(a, b int) int {
-	half := p.weights.between(a, b) / 2
-	return a + sort.Search(b-a, func(i int) bool { return p.weights.between(a, a+i) >= half })
-}
-
 // unbounded is the patience of a scan of everything.
 const unbounded = math.MaxUint64
+
+// maxPatience can be doubled.
+const maxPatience = 1 << 62
 
 // scan goes through the transactions from a on and keeps in p.ranges where the ranges of
 // those seen so far start. It is a scanner; with unbounded patience it goes to b.

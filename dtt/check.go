@@ -8,6 +8,9 @@ import (
 // ErrConflict is wrapped by the error of a tree that may not run with its lists.
 var ErrConflict = errors.New("tree hides a conflict")
 
+// ErrClaim is wrapped by the error of a cut that claims a unit which no list names.
+var ErrClaim = errors.New("claim of an unknown unit")
+
 // ErrLength is wrapped by the error of a tree, list or costs of differing lengths.
 var ErrLength = errors.New("tree and access lists differ in length")
 
@@ -15,9 +18,15 @@ var ErrLength = errors.New("tree and access lists differ in length")
 type ConflictError struct {
 	First, Second int // positions in block order
 	Unit          Unit
+	// Cut says that not both of the transactions need the unit: a cut right before one
+	// of them claims it.
+	Cut bool
 }
 
 func (e *ConflictError) Error() string {
+	if e.Cut {
+		return fmt.Sprintf("transactions %d and %d run side by side but a cut at one of them claims unit %d", e.First, e.Second, e.Unit)
+	}
 	return fmt.Sprintf("transactions %d and %d run side by side but conflict on unit %d", e.First, e.Second, e.Unit)
 }
 
@@ -33,30 +42,52 @@ func Check(l *Lists, t Tree) error {
 // Checker checks trees against access lists and keeps its memory, 12 bytes for each unit,
 // from one check to the next. The zero Checker is ready. It is for one goroutine.
 type Checker struct {
-	units []seen
-	base  uint32 // every mark of earlier checks is at most this
+	units  []seen
+	shifts []uint32 // by unit: what the cuts around that claim it add to a mark; only with cuts
+	base   uint32   // every mark of earlier checks is at most this
 }
 
 // seen holds, for each mode, the largest mark of the accesses so far.
 type seen struct{ read, delta, write uint32 }
 
-// Check returns nil if every two conflicting transactions are in order in the tree. If
-// not, it returns a *ConflictError that names the first access in block order, and in the
-// order of its transaction's units, that conflicts with an earlier one beside it. A tree
-// of another length than the lists is refused with ErrLength.
+// Check returns nil if every two conflicting transactions are in order in the tree, or on
+// the two sides of a cut that claims the unit. If not, it returns a *ConflictError that
+// names the first access in block order, and in the order of its transaction's units,
+// that conflicts with an earlier one beside it. A tree of another length than the lists
+// is refused with ErrLength, and a claim of a unit beyond l.Units() with ErrClaim.
 //
 // The rule is SP-order (Bender, Fineman, Gilbert and Leiserson, 2004): let e be a
 // transaction's position in the tree's order and h its position when the children of
 // every P are reversed; then x precedes y in the tree exactly if both of x's numbers are
 // smaller. Going through the accesses in the order of e, it is enough to know the
-// largest h of each unit's reads, deltas and writes so far.
+// largest h of each unit's reads, deltas and writes so far. A cut is a series for the
+// units that it claims and writes them in its middle; for all others it is a P.
 func (c *Checker) Check(l *Lists, t Tree) error {
 	if t.Len() != l.Len() {
 		return fmt.Errorf("tree of %d for access lists of %d transactions: %w", t.Len(), l.Len(), ErrLength)
 	}
+	for i := range t.cuts {
+		claims := t.cuts[i].claims
+		if u := claims[len(claims)-1].Unit; int(u) >= l.Units() {
+			return fmt.Errorf("cut claims unit %d of %d: %w", u, l.Units(), ErrClaim)
+		}
+	}
 	c.prepare(l)
-	marks := t.reversed()
+	var shifts []uint32
+	if t.Cuts() > 0 {
+		if len(c.shifts) < len(c.units) {
+			c.shifts = make([]uint32, len(c.units))
+		}
+		shifts = c.shifts
+	}
+	marks, turns := t.reversed(), t.turns()
 	for i := range t.nodes {
+		for len(turns) > 0 && turns[0].node == uint32(i) {
+			if bad := c.turn(t, turns[0], c.base+1+marks[i]); bad != none {
+				return c.conflict(l, t, marks, int(t.nodes[i].first), access(Unit(bad), Write))
+			}
+			turns = turns[1:]
+		}
 		leaf := &t.nodes[i]
 		if leaf.kind != Leaf {
 			continue
@@ -64,10 +95,13 @@ func (c *Checker) Check(l *Lists, t Tree) error {
 		// A mark is h plus what sets it above the marks of earlier checks.
 		mark := c.base + 1 + marks[i]
 		for tx := leaf.first; tx < leaf.first+leaf.count; tx, mark = tx+1, mark+1 {
-			if bad := c.visit(l.At(int(tx)), mark); bad >= 0 {
-				return c.conflict(t, marks, int(tx), l.At(int(tx))[bad])
+			if bad := c.visit(l.At(int(tx)), mark, shifts); bad >= 0 {
+				return c.conflict(l, t, marks, int(tx), l.At(int(tx))[bad])
 			}
 		}
+	}
+	for _, last := range turns {
+		c.turn(t, last, 0)
 	}
 	c.base += uint32(t.Len())
 	return nil
@@ -85,9 +119,13 @@ func (c *Checker) prepare(l *Lists) {
 
 // visit accounts for a transaction's accesses and returns the index of the first that
 // conflicts with an earlier transaction beside it, or -1.
-func (c *Checker) visit(run []Access, mark uint32) int {
+func (c *Checker) visit(run []Access, mark uint32, shifts []uint32) int {
 	for i, a := range run {
 		s := &c.units[a.Unit()]
+		mark := mark
+		if shifts != nil {
+			mark += shifts[a.Unit()]
+		}
 		switch a.Mode() {
 		case Read:
 			if max(s.delta, s.write) > mark {
@@ -109,9 +147,9 @@ func (c *Checker) visit(run []Access, mark uint32) int {
 	return -1
 }
 
-// conflict makes the error for the bad access of transaction tx, by finding whose mark
-// was the largest, and forgets all marks.
-func (c *Checker) conflict(t Tree, marks []uint32, tx int, bad Access) error {
+// conflict makes the error for the bad access of transaction tx, or of the cut before it,
+// by finding whose mark was the largest, and forgets all marks.
+func (c *Checker) conflict(l *Lists, t Tree, marks []uint32, tx int, bad Access) error {
 	s := c.units[bad.Unit()]
 	largest := s.write
 	if bad.Mode().Conflicts(Read) {
@@ -121,14 +159,31 @@ func (c *Checker) conflict(t Tree, marks []uint32, tx int, bad Access) error {
 		largest = max(largest, s.delta)
 	}
 	h := largest - c.base - 1
-	c.units, c.base = nil, 0
-	for i := range t.nodes {
-		n := &t.nodes[i]
-		if n.kind == Leaf && h >= marks[i] && h-marks[i] < n.count {
-			return &ConflictError{First: int(n.first + h - marks[i]), Second: tx, Unit: bad.Unit()}
+	c.units, c.shifts, c.base = nil, nil, 0
+	first := t.holder(bad.Unit(), marks, h)
+	found := &ConflictError{First: first, Second: tx, Unit: bad.Unit()}
+	one, other := l.mode(first, bad.Unit()), l.mode(tx, bad.Unit())
+	switch {
+	case one == 0 || !one.Conflicts(bad.Mode()):
+		found.Cut = true
+		found.First = t.middle(bad.Unit(), marks, h)
+	case other == 0 || !one.Conflicts(other):
+		found.Cut = true
+	}
+	return found
+}
+
+// mode returns how transaction i accesses a unit, or 0.
+func (l *Lists) mode(i int, u Unit) Mode {
+	if i < 0 {
+		return 0
+	}
+	for _, a := range l.At(i) {
+		if a.Unit() == u {
+			return a.Mode()
 		}
 	}
-	return &ConflictError{First: -1, Second: tx, Unit: bad.Unit()}
+	return 0
 }
 
 // reversed returns, for each node, the position of its first transaction when the

@@ -1,6 +1,8 @@
 package dtt
 
 import (
+	"bytes"
+
 	"aergo/repo/object"
 )
 
@@ -10,10 +12,12 @@ const formatVersion = 1
 const (
 	tagSeries   = 0
 	tagParallel = 1
+	tagCut      = 2
 )
 
 // Append appends the tree's record: [1, 9, transactions, root], where a node is the
-// count of a leaf or the array of a tag and its children. See FORMAT.md.
+// count of a leaf or the array of a tag, its children and, for a cut, its claims. See
+// FORMAT.md.
 func (t Tree) Append(b []byte) []byte {
 	b = object.AppendArray(b, 4)
 	b = object.AppendUint(b, formatVersion)
@@ -22,24 +26,49 @@ func (t Tree) Append(b []byte) []byte {
 	if len(t.nodes) == 0 {
 		return object.AppendUint(b, 0)
 	}
-	for i := range t.nodes {
-		n := &t.nodes[i]
-		if n.kind == Leaf {
-			b = object.AppendUint(b, uint64(n.count))
-			continue
-		}
-		children := 0
-		for c := uint32(i) + 1; c < n.end; c = t.nodes[c].end {
-			children++
-		}
-		b = object.AppendArray(b, 1+children)
-		tag := uint64(tagSeries)
-		if n.kind == Parallel {
-			tag = tagParallel
-		}
-		b = object.AppendUint(b, tag)
+	a := appender{Tree: t, b: b}
+	a.node(0)
+	return a.b
+}
+
+type appender struct {
+	Tree
+	b    []byte
+	done int // cuts
+}
+
+func (a *appender) node(i uint32) {
+	n := &a.nodes[i]
+	if n.kind == Leaf {
+		a.b = object.AppendUint(a.b, uint64(n.count))
+		return
 	}
-	return b
+	elements, tag := 1, uint64(tagSeries)
+	for c := i + 1; c < n.end; c = a.nodes[c].end {
+		elements++
+	}
+	var claims []Claim
+	switch n.kind {
+	case Parallel:
+		tag = tagParallel
+	case Cut:
+		tag, claims = tagCut, a.cuts[a.done].claims
+		elements++
+		a.done++
+	}
+	a.b = object.AppendArray(a.b, elements)
+	a.b = object.AppendUint(a.b, tag)
+	for c := i + 1; c < n.end; c = a.nodes[c].end {
+		a.node(c)
+	}
+	if n.kind != Cut {
+		return
+	}
+	a.b = object.AppendArray(a.b, 2*len(claims))
+	for _, c := range claims {
+		a.b = object.AppendUint(a.b, uint64(c.Unit))
+		a.b = object.AppendBytes(a.b, c.Value)
+	}
 }
 
 // Decode reads a record made by Append, and nothing else: what it accepts, Append turns
@@ -67,12 +96,14 @@ func Decode(b []byte) (Tree, error) {
 	if err := r.End(); err != nil {
 		return Tree{}, err
 	}
-	return Tree{d.nodes}, nil
+	return Tree{d.nodes, d.cuts}, nil
 }
 
 type decoder struct {
 	*object.Reader
 	nodes       []node
+	cuts        []cut
+	claimed     int    // claims so far
 	read, total uint32 // transactions in the leaves so far, and in the tree
 }
 
@@ -91,18 +122,46 @@ func (d *decoder) node(level int, parent NodeKind) {
 		d.read += count
 		return
 	}
-	children := d.Array(MaxNodes) - 1
-	kind := Series + NodeKind(d.UintMax(tagParallel))
-	if d.Err() == nil && children < 2 {
+	elements := d.Array(MaxNodes)
+	kind := Series + NodeKind(d.UintMax(tagCut))
+	children := elements - 1
+	if kind == Cut {
+		children--
+	}
+	if d.Err() == nil && (children < 2 || kind == Cut && children > 2) {
 		d.Fail("%v of %d children", kind, children)
 	}
-	if d.Err() == nil && kind == parent {
+	if d.Err() == nil && kind == parent && kind != Cut {
 		d.Fail("%v directly under %v", kind, parent)
 	}
-	at, first := len(d.nodes), d.read
+	at, first, number := len(d.nodes), d.read, len(d.cuts)
 	d.nodes = append(d.nodes, node{first: first, kind: kind})
+	if kind == Cut {
+		d.cuts = append(d.cuts, cut{node: uint32(at)})
+	}
 	for ; children > 0 && d.Err() == nil; children-- {
 		d.node(level+1, kind)
 	}
 	d.nodes[at].count, d.nodes[at].end = d.read-first, uint32(len(d.nodes))
+	if kind == Cut && d.Err() == nil {
+		d.cuts[number].claims = d.claims()
+	}
+}
+
+// claims reads the claims of a cut: the unit and the value of each in turn.
+func (d *decoder) claims() []Claim {
+	count := d.Array(2 * (MaxClaims - d.claimed))
+	if d.Err() == nil && (count < 2 || count%2 != 0) {
+		d.Fail("claims of %d elements", count)
+	}
+	var claims []Claim
+	for ; count > 0 && d.Err() == nil; count -= 2 {
+		c := Claim{Unit: Unit(d.UintMax(MaxUnits - 1)), Value: bytes.Clone(d.Bytes(MaxClaimBytes))}
+		if n := len(claims); n > 0 && claims[n-1].Unit >= c.Unit {
+			d.Fail("claims of units %d and %d out of order", claims[n-1].Unit, c.Unit)
+		}
+		claims = append(claims, c)
+	}
+	d.claimed += len(claims)
+	return claims
 }

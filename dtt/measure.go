@@ -34,6 +34,14 @@ func (w weights) between(a, b int) uint64 {
 	return w.sums[b] - w.sums[a]
 }
 
+// from returns the weights of the transactions a..b-1 alone.
+func (w weights) from(a, b int) weights {
+	if w.sums == nil {
+		return w
+	}
+	return weights{w.sums[a : b+1]}
+}
+
 func (w weights) of(n *node) uint64 { return w.between(int(n.first), int(n.first+n.count)) }
 
 // Work returns the cost of all transactions together: the time of one worker. Costs are
@@ -41,9 +49,18 @@ func (w weights) of(n *node) uint64 { return w.between(int(n.first), int(n.first
 func (t Tree) Work(costs []uint32) uint64 { return weigh(nil, costs, t.Len()).between(0, t.Len()) }
 
 // CriticalPath returns the time that no number of workers can beat: the costs of a series
-// added up, the largest of a parallel. Costs are as for Work.
-func (t Tree) CriticalPath(costs []uint32) uint64 {
-	w := weigh(nil, costs, t.Len())
+// added up, the largest of a parallel or cut. Costs are as for Work.
+func (t Tree) CriticalPath(costs []uint32) uint64 { return t.criticalPath(weigh(nil, costs, t.Len())) }
+
+func (t Tree) criticalPath(w weights) uint64 {
+	if len(t.nodes) == 0 {
+		return 0
+	}
+	return t.paths(w)[0]
+}
+
+// paths returns the critical path of each node.
+func (t Tree) paths(w weights) []uint64 {
 	times := make([]uint64, len(t.nodes))
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		n := &t.nodes[i]
@@ -59,10 +76,7 @@ func (t Tree) CriticalPath(costs []uint32) uint64 {
 			}
 		}
 	}
-	if len(times) == 0 {
-		return 0
-	}
-	return times[0]
+	return times
 }
 
 // Makespan returns the time that so many workers take if a free worker always takes the
@@ -70,14 +84,15 @@ func (t Tree) CriticalPath(costs []uint32) uint64 {
 // within twice the best possible (Graham, 1966). Costs are as for Work; fewer workers
 // than 1 count as 1.
 func (t Tree) Makespan(costs []uint32, workers int) uint64 {
-	return t.makespan(weigh(nil, costs, t.Len()), workers)
+	return newPlan(t).makespan(weigh(nil, costs, t.Len()), workers)
 }
 
-func (t Tree) makespan(w weights, workers int) uint64 {
+func (p plan) makespan(w weights, workers int) uint64 {
+	t := p.Tree
 	if len(t.nodes) == 0 {
 		return 0
 	}
-	s := schedule{plan: newPlan(t)}
+	s := schedule{plan: p}
 	s.pending = make([]uint32, len(t.nodes))
 	s.open(0)
 	running := heap[event]{less: func(a, b event) bool { return a.time < b.time || a.time == b.time && a.leaf < b.leaf }}
@@ -107,7 +122,7 @@ type event struct {
 // schedule follows which leaves are ready.
 type schedule struct {
 	plan
-	pending []uint32 // the unfinished children of each open P
+	pending []uint32 // the unfinished children of each open P or cut
 	ready   heap[uint32]
 }
 

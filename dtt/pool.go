@@ -84,7 +84,17 @@ func (p *Pool) serve(id int, wake <-chan struct{}) {
 // in a serial run: after a failure, leaves that come later are no longer started, those
 // that come earlier are. A panic in a leaf becomes a *PanicError. Once ctx is done no
 // leaf is started; if that left any out, the error wraps ctx's.
+//
+// A tree with cuts is refused with ErrCheckpoint: see RunCheckpoints.
 func (p *Pool) Run(ctx context.Context, t Tree, leaf LeafFunc) error {
+	if t.Cuts() > 0 {
+		return fmt.Errorf("run of %d transactions: %w: nothing to compare %d cuts with", t.Len(), ErrCheckpoint, t.Cuts())
+	}
+	return p.start(ctx, job{tree: t, leaf: leaf})
+}
+
+func (p *Pool) start(ctx context.Context, j job) error {
+	t := j.tree
 	if ctx.Err() != nil {
 		return stopped(ctx, t)
 	}
@@ -99,12 +109,12 @@ func (p *Pool) Run(ctx context.Context, t Tree, leaf LeafFunc) error {
 	}
 	leaves := t.Leaves()
 	if len(p.wake) == 0 || leaves == 1 {
-		return runInline(ctx, t, leaf)
+		return j.runInline(ctx)
 	}
 	if leaves == 0 {
 		return nil
 	}
-	r := newRun(ctx, t, leaf)
+	r := newRun(ctx, j)
 	p.current.Store(r)
 	for _, wake := range p.wake[:min(len(p.wake), leaves-1)] {
 		select {
@@ -122,8 +132,18 @@ func stopped(ctx context.Context, t Tree) error {
 }
 
 // runInline runs the leaves one after another.
-func runInline(ctx context.Context, t Tree, leaf LeafFunc) error {
+func (j *job) runInline(ctx context.Context) error {
+	t := j.tree
+	middles := map[uint32]int{} // the cut whose right half a node is
+	for k := range t.cuts {
+		middles[t.right(&t.cuts[k])] = k
+	}
 	for i := range t.nodes {
+		if k, ok := middles[uint32(i)]; ok {
+			if err := j.between(k, 0); err != nil {
+				return err
+			}
+		}
 		n := &t.nodes[i]
 		if n.kind != Leaf {
 			continue
@@ -131,19 +151,20 @@ func runInline(ctx context.Context, t Tree, leaf LeafFunc) error {
 		if ctx.Err() != nil {
 			return stopped(ctx, t)
 		}
-		if err := call(ctx, leaf, 0, int(n.first), int(n.count)); err != nil {
+		if err := j.run(ctx, 0, 0, n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// call calls a leaf and turns a panic into an error.
-func call(ctx context.Context, leaf LeafFunc, worker, first, count int) (err error) {
+// guard calls a function that does something for some transactions, and turns a panic
+// into an error.
+func guard(first, count int, do func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{First: first, Count: count, Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return leaf(ctx, worker, first, count)
+	return do()
 }

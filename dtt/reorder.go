@@ -8,7 +8,7 @@ import (
 
 // visitsIfGiven is how often a transaction is visited, on the average, to see whether the
 // given order will do.
-const visitsIfGiven = 5
+const visitsIfGiven = 2
 
 // BuildReordering is Planner.BuildReordering with a planner of its own.
 func BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
@@ -19,49 +19,119 @@ func BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
 // BuildReordering returns a tree for the transactions in an order of its own choice, and
 // that order: the transaction at position i of the tree is transaction order[i] of the
 // lists. Conflicting transactions keep their relative order, so that the serial result is
-// the same; the tree always passes the check with l.Reorder(order).
+// the same, unless opt.FreeOrder says that they need not; the tree always passes the
+// check with l.Reorder(order).
 //
 // It puts the transactions on a timeline, cuts that into stages that run one after
-// another, and makes of each stage a P of groups that do not conflict. If the given order
-// does about as well, it is kept.
+// another, and makes of each stage a P of groups that do not conflict. With a free order
+// it plays tournaments between groups of units. If the given order does about as well, it
+// is kept; otherwise the way that should take the least time with two and with eight
+// workers.
 func (p *Planner) BuildReordering(l *Lists, costs []uint32, opt Options) (Tree, []uint32) {
 	p.begin(l, costs, opt)
-	p.allow(visitsIfGiven)
-	given := p.divide(0, l.Len(), buildLevels)
-	order := make([]uint32, l.Len())
+	n := l.Len()
+	order := make([]uint32, n)
 	for i := range order {
 		order[i] = uint32(i)
 	}
-	work, chain := p.weights.between(0, l.Len()), p.longestChain(0, l.Len())
-	bound := p.score(work, 0, func(workers int) uint64 { return max(chain, work/uint64(workers)) })
-	givenScore := p.scoreTree(given, p.weights)
-	if near(givenScore, bound) || chain > work-work/8 {
-		return given, order
+	work := p.weights.between(0, n)
+	if opt.FreeOrder {
+		return p.buildFree(order, work)
 	}
+	p.allow(visitsIfGiven)
+	best := p.candidate(p.given(), order)
+	chain := p.longestChain(0, n)
+	if chain > work-work/8 || p.near(best, max(chain, work/2), max(chain, work/8)) {
+		return best.tree, best.order
+	}
+	return p.staged(best, chain)
+}
+
+// staged returns the better one of a tree and that by stages.
+func (p *Planner) staged(best candidate, chain uint64) (Tree, []uint32) {
 	s := &p.stages
 	s.begin(p, chain)
-	staged := s.build()
-	if near(givenScore, p.scoreTree(staged, s.weigh(s.order))) {
-		return given, order
-	}
-	return staged, slices.Clone(s.order)
+	tree := s.build()
+	best = p.better(best, p.candidate(tree, s.order))
+	return best.tree, slices.Clone(best.order)
 }
 
-// near says whether a is at most an eighth above b.
-func near(a, b uint64) bool { return a <= b+b/8 }
-
-// score weighs the times with two workers and with many: as processor time, added up,
-// with something for each leaf.
-func (p *Planner) score(work uint64, leaves int, time func(workers int) uint64) uint64 {
-	score := uint64(leaves) * p.minLeaf / 8
-	for _, workers := range []uint64{2, p.workers} {
-		score += max(time(int(workers))*workers, work)
+// buildFree builds a tree in any order; the given one is the identity.
+func (p *Planner) buildFree(order []uint32, work uint64) (Tree, []uint32) {
+	best := candidate{Serial(len(order)), order, work, work}
+	if p.loose(work) {
+		best = p.candidate(p.given(), order)
 	}
-	return score
+	heaviest := p.heaviest()
+	two, eight := max(work/2, heaviest), max(work/8, heaviest)
+	if p.near(best, two, eight) || heaviest > work-work/8 {
+		return best.tree, best.order
+	}
+	for _, lanes := range [...]int{16, 8, 32} {
+		best = p.better(best, p.candidate(p.rounds.build(p, lanes)))
+		if p.near(best, two, eight) {
+			return best.tree, best.order
+		}
+	}
+	return p.staged(best, p.longestChain(0, len(order)))
 }
 
-func (p *Planner) scoreTree(t Tree, w weights) uint64 {
-	return p.score(w.between(0, t.Len()), t.Leaves(), func(workers int) uint64 { return t.makespan(w, workers) })
+// loose says whether the given order leaves no range with much of the work.
+func (p *Planner) loose(work uint64) bool {
+	p.scan(0, p.lists.Len(), unbounded)
+	for i, start := range p.ranges {
+		end := p.lists.Len()
+		if i+1 < len(p.ranges) {
+			end = int(p.ranges[i+1])
+		}
+		if p.weights.between(int(start), end) > work/8 {
+			return false
+		}
+	}
+	return true
+}
+
+// heaviest returns the cost of the transactions that write the unit for which it is the
+// largest: no order lets them run side by side.
+func (p *Planner) heaviest() uint64 {
+	loads, heaviest := make([]uint64, p.lists.Units()), uint64(0)
+	for tx := range p.lists.Len() {
+		for _, a := range p.lists.At(tx) {
+			if a.Mode() == Write {
+				loads[a.Unit()] += p.weights.between(tx, tx+1)
+				heaviest = max(heaviest, loads[a.Unit()])
+			}
+		}
+	}
+	return heaviest
+}
+
+// candidate is a tree with the time that it takes two and eight workers.
+type candidate struct {
+	tree       Tree
+	order      []uint32
+	two, eight uint64
+}
+
+func (p *Planner) candidate(t Tree, order []uint32) candidate {
+	w, plan := p.weigh(order), newPlan(t)
+	return candidate{t, order, plan.makespan(w, 2), plan.makespan(w, 8)}
+}
+
+// better returns the candidate that takes less processor time, with something for each
+// leaf. If there is not much in it, it is the first.
+func (p *Planner) better(a, b candidate) candidate {
+	score := func(c candidate) uint64 { return 2*c.two + 8*c.eight + uint64(c.tree.Leaves())*p.minLeaf/8 }
+	if x := score(a); x <= score(b)+x/64 {
+		return a
+	}
+	return b
+}
+
+// near says whether a candidate is near the given bounds of the time with two and with
+// eight workers.
+func (p *Planner) near(c candidate, two, eight uint64) bool {
+	return c.two <= two+two/64 && c.eight <= eight+eight/8
 }
 
 // stages builds the tree of a reordered block.
@@ -104,13 +174,13 @@ func (s *stages) begin(p *Planner, chain uint64) {
 }
 
 // weigh returns the weights of the transactions in another order.
-func (s *stages) weigh(order []uint32) weights {
-	if s.weights.sums == nil {
+func (p *Planner) weigh(order []uint32) weights {
+	if p.weights.sums == nil {
 		return weights{}
 	}
 	sums := make([]uint64, 1, len(order)+1)
 	for i, tx := range order {
-		sums = append(sums, sums[i]+s.weights.between(int(tx), int(tx)+1))
+		sums = append(sums, sums[i]+p.weights.between(int(tx), int(tx)+1))
 	}
 	return weights{sums}
 }
@@ -159,34 +229,17 @@ func portion(x, part, whole uint64) uint64 {
 	return q
 }
 
-// build cuts the timeline into stages and returns the tree. If no stage from some point
-// on pays, half of what is left runs serially, a few times.
+// build cuts the timeline into stages and returns the tree.
 func (s *stages) build() Tree {
-	var parts []Tree
-	serial := 0 // transactions that wait to become a leaf
-	halvings := buildHalvings
-	for a, b := 0, len(s.order); a < b; {
-		start, end, pays := s.next(a, b, s.line.between(a, b), s.scan)
-		if !pays {
-			if halvings--; halvings == 0 || s.visits > s.visitsMax {
-				serial += b - a
-				break
-			}
-			serial += (b - a + 1) / 2
-			a += (b - a + 1) / 2
-			continue
-		}
-		serial += start - a
-		part := s.pack(start, end)
-		if part.Leaves() > 1 {
-			parts = append(parts, Serial(serial), part)
-			serial = 0
+	var parts series
+	s.walk(0, len(s.order), s.line, s.scan, func(start, end int, pays bool) {
+		if pays {
+			parts.add(s.pack(start, end))
 		} else {
-			serial += part.Len()
+			parts.add(Serial(end - start))
 		}
-		a = end
-	}
-	return Seq(append(parts, Serial(serial))...)
+	})
+	return parts.tree()
 }
 
 // scan is a scanner of the timeline: a stage is divided into groups, the connected

@@ -18,20 +18,20 @@ const spins = 64
 // the open Ps. The counters of a P are the only thing shared on the way.
 type run struct {
 	plan
+	job
 	ctx    context.Context
-	leaf   LeafFunc
-	joints []joint // by node; only those of Ps are used
+	joints []joint // by node; only those of Ps and cuts are used
 
 	finished atomic.Bool
 	halted   atomic.Bool  // a leaf was left out because ctx was done
-	failedAt atomic.Int64 // the first position of the first failed leaf in block order
+	failedAt atomic.Int64 // the first failure in block order, as a leafMark or cutMark
 	unclaim  atomic.Int32 // len(queue), to look at without the lock
 
 	mu       sync.Mutex
 	idle     sync.Cond
 	sleepers int
 	queue    []uint32 // Ps that may have unclaimed children, the one opened first in front
-	err      error    // of the leaf at failedAt
+	err      error    // of what is at failedAt
 }
 
 // joint counts the children of a P.
@@ -40,8 +40,12 @@ type joint struct {
 	finished atomic.Uint32
 }
 
-func newRun(ctx context.Context, t Tree, leaf LeafFunc) *run {
-	r := &run{plan: newPlan(t), ctx: ctx, leaf: leaf, joints: make([]joint, len(t.nodes))}
+// A failure at a cut comes before one of the leaf behind it.
+func cutMark(position uint32) int64 { return 2 * int64(position) }
+func leafMark(first uint32) int64   { return 2*int64(first) + 1 }
+
+func newRun(ctx context.Context, j job) *run {
+	r := &run{plan: newPlan(j.tree), job: j, ctx: ctx, joints: make([]joint, len(j.tree.nodes))}
 	r.idle.L = &r.mu
 	r.failedAt.Store(math.MaxInt64)
 	return r
@@ -50,7 +54,7 @@ func newRun(ctx context.Context, t Tree, leaf LeafFunc) *run {
 // result returns the error of a finished run.
 func (r *run) result() error {
 	if r.halted.Load() {
-		return stopped(r.ctx, Tree{r.nodes})
+		return stopped(r.ctx, r.tree)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,11 +84,19 @@ func (r *run) follow(worker int, i uint32) {
 		switch r.nodes[i].kind {
 		case Series:
 			i++
+		case Cut:
+			if r.record {
+				i++
+				continue
+			}
+			r.note(cutMark(r.middle(i)), r.install(r.cutsBefore(i), r.space(i)))
+			r.publish(i)
+			i = r.claim(i)
 		case Parallel:
 			r.publish(i)
 			i = r.claim(i)
 		default:
-			r.perform(worker, &r.nodes[i])
+			r.perform(worker, i)
 			i = r.complete(i)
 		}
 	}
@@ -98,14 +110,54 @@ func (r *run) complete(i uint32) uint32 {
 			r.finish()
 			return none
 		}
-		if r.nodes[p].kind == Series {
+		kind := r.nodes[p].kind
+		if kind == Series || kind == Cut && r.record {
 			if next := r.nodes[i].end; next != r.nodes[p].end {
+				if kind == Cut {
+					r.compare(p, 0)
+				}
 				return next
 			}
 		} else if r.joints[p].finished.Add(1) < r.links[p].count {
 			return r.claim(p)
+		} else if kind == Cut {
+			r.settle(p)
 		}
 		i = p
+	}
+}
+
+// middle returns the position of the first transaction behind a cut.
+func (r *run) middle(cut uint32) uint32 { return r.nodes[r.nodes[cut+1].end].first }
+
+// compare compares or records the values at a cut whose left half is done in the given
+// space, unless something failed before: then they say nothing.
+func (r *run) compare(i uint32, s Space) {
+	at := cutMark(r.middle(i))
+	if r.failedAt.Load() > at && !r.halted.Load() {
+		r.note(at, r.between(r.cutsBefore(i), s))
+	}
+}
+
+// settle ends a cut whose halves are done.
+func (r *run) settle(i uint32) {
+	r.compare(i, r.space(i))
+	n := &r.nodes[i]
+	if end := cutMark(n.first + n.count); r.failedAt.Load() >= end && !r.halted.Load() {
+		r.note(end-1, r.adopt(r.cutsBefore(i), r.space(i)))
+	}
+}
+
+// note notes a failure, if err is one and it is the first in block order.
+func (r *run) note(at int64, err error) {
+	if err == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at < r.failedAt.Load() {
+		r.failedAt.Store(at)
+		r.err = err
 	}
 }
 
@@ -188,22 +240,18 @@ func (r *run) finish() {
 // perform runs a leaf, unless an earlier one in block order failed or ctx is done. A leaf
 // before every failure is always run: whichever order the workers take, the failure that
 // a serial run meets first is found.
-func (r *run) perform(worker int, n *node) {
-	if int64(n.first) > r.failedAt.Load() {
+func (r *run) perform(worker int, i uint32) {
+	n := &r.nodes[i]
+	if leafMark(n.first) > r.failedAt.Load() {
 		return
 	}
 	if r.ctx.Err() != nil {
 		r.halted.Store(true)
 		return
 	}
-	err := call(r.ctx, r.leaf, worker, int(n.first), int(n.count))
-	if err == nil {
-		return
+	s := r.space(i)
+	if r.record {
+		s = 0
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if int64(n.first) < r.failedAt.Load() {
-		r.failedAt.Store(int64(n.first))
-		r.err = err
-	}
+	r.note(leafMark(n.first), r.job.run(r.ctx, worker, s, n))
 }

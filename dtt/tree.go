@@ -1,10 +1,6 @@
 package dtt
 
-import (
-	"fmt"
-	"iter"
-	"strings"
-)
+import "fmt"
 
 // The limits of trees.
 const (
@@ -20,6 +16,7 @@ const (
 	Leaf     NodeKind = iota // transactions one after another
 	Series                   // children one after another
 	Parallel                 // children side by side, in any order
+	Cut                      // two halves in order that may run at once: see Halves
 )
 
 func (k NodeKind) String() string {
@@ -30,15 +27,18 @@ func (k NodeKind) String() string {
 		return "series"
 	case Parallel:
 		return "parallel"
+	case Cut:
+		return "cut"
 	}
 	return fmt.Sprintf("node kind %d", uint8(k))
 }
 
-// Tree is a transaction tree. It is immutable and in normal form: an inner node has two
-// children or more and none of its own kind, and no leaf is empty, but for the tree of no
-// transactions, which is the zero Tree.
+// Tree is a transaction tree. It is immutable and in normal form: a series or parallel
+// has two children or more and none of its own kind, a cut has two children and claims,
+// and no leaf is empty, but for the tree of no transactions, which is the zero Tree.
 type Tree struct {
 	nodes []node // in depth-first order
+	cuts  []cut  // the claims of every cut, in the order of the nodes
 }
 
 // node is one node. Its children, if it is not a leaf, are the node after it, the node
@@ -55,7 +55,7 @@ func Serial(n int) Tree {
 	if n <= 0 {
 		return Tree{}
 	}
-	return Tree{[]node{{count: uint32(min(n, MaxTransactions)), end: 1, kind: Leaf}}}
+	return Tree{nodes: []node{{count: uint32(min(n, MaxTransactions)), end: 1, kind: Leaf}}}
 }
 
 // Even returns the tree that runs n transactions in that many leaves of even size side by
@@ -81,7 +81,7 @@ func Seq(trees ...Tree) Tree { return compose(Series, trees) }
 func Par(trees ...Tree) Tree { return compose(Parallel, trees) }
 
 func compose(kind NodeKind, trees []Tree) Tree {
-	total, size, used, depth := 0, 1, 0, 0
+	total, size, used, depth, cuts := 0, 1, 0, 0, 0
 	var only Tree
 	for _, t := range trees {
 		if len(t.nodes) == 0 {
@@ -91,8 +91,9 @@ func compose(kind NodeKind, trees []Tree) Tree {
 		used++
 		total = min(total+t.Len(), MaxTransactions+1)
 		size += len(t.nodes)
+		cuts += len(t.cuts)
 		below := t.Depth()
-		if t.nodes[0].kind == kind {
+		if t.nodes[0].kind == kind && kind != Cut {
 			below--
 		}
 		depth = max(depth, below)
@@ -104,11 +105,12 @@ func compose(kind NodeKind, trees []Tree) Tree {
 		return Serial(total)
 	}
 	out := append(make([]node, 0, size), node{count: uint32(total), kind: kind})
+	claims := make([]cut, 0, cuts)
 	first := uint32(0)
 	for _, t := range trees {
 		part := t.nodes
 		drop := uint32(0)
-		if len(part) > 0 && part[0].kind == kind {
+		if len(part) > 0 && part[0].kind == kind && kind != Cut {
 			part, drop = part[1:], 1
 		}
 		shift := uint32(len(out)) - drop
@@ -117,10 +119,14 @@ func compose(kind NodeKind, trees []Tree) Tree {
 			n.end += shift
 			out = append(out, n)
 		}
+		for _, c := range t.cuts {
+			c.node += shift
+			claims = append(claims, c)
+		}
 		first += uint32(t.Len())
 	}
 	out[0].end = uint32(len(out))
-	return Tree{out}
+	return Tree{out, claims}
 }
 
 // Len returns the number of transactions.
@@ -159,88 +165,4 @@ func (t Tree) Depth() int {
 		depth = max(depth, level)
 	}
 	return depth
-}
-
-// Equal says whether two trees are the same.
-func (t Tree) Equal(o Tree) bool {
-	if len(t.nodes) != len(o.nodes) {
-		return false
-	}
-	for i := range t.nodes {
-		if t.nodes[i] != o.nodes[i] {
-			return false
-		}
-	}
-	return true
-}
-
-// String writes the tree as in "S(3,P(4,5),1)": a number is a leaf of so many.
-func (t Tree) String() string {
-	if len(t.nodes) == 0 {
-		return "0"
-	}
-	var b strings.Builder
-	t.Root().write(&b)
-	return b.String()
-}
-
-// Node is a place in a tree, for walking it. The zero Node is an empty leaf.
-type Node struct {
-	nodes []node
-	index uint32
-}
-
-// Root returns the whole tree as a node.
-func (t Tree) Root() Node { return Node{nodes: t.nodes} }
-
-func (n Node) node() node {
-	if len(n.nodes) == 0 {
-		return node{}
-	}
-	return n.nodes[n.index]
-}
-
-// Kind returns what the node is.
-func (n Node) Kind() NodeKind { return n.node().kind }
-
-// First returns the position of the first transaction below the node.
-func (n Node) First() int { return int(n.node().first) }
-
-// Len returns the number of transactions below the node.
-func (n Node) Len() int { return int(n.node().count) }
-
-// Children yields the node's children in block order; a leaf has none.
-func (n Node) Children() iter.Seq[Node] {
-	return func(yield func(Node) bool) {
-		me := n.node()
-		if me.kind == Leaf {
-			return
-		}
-		for i := n.index + 1; i < me.end; i = n.nodes[i].end {
-			if !yield(Node{n.nodes, i}) {
-				return
-			}
-		}
-	}
-}
-
-func (n Node) write(b *strings.Builder) {
-	switch n.Kind() {
-	case Leaf:
-		fmt.Fprint(b, n.Len())
-		return
-	case Series:
-		b.WriteString("S(")
-	case Parallel:
-		b.WriteString("P(")
-	}
-	first := true
-	for child := range n.Children() {
-		if !first {
-			b.WriteByte(',')
-		}
-		first = false
-		child.write(b)
-	}
-	b.WriteByte(')')
 }

@@ -191,7 +191,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"empty children", "84 01 09 00 83 01 00 00"},
 		{"series in series", "84 01 09 07 83 00 03 83 00 01 03"},
 		{"parallel in parallel", "84 01 09 07 83 01 03 83 01 01 03"},
-		{"another tag", "84 01 09 07 83 02 03 04"},
+		{"another tag", "84 01 09 07 83 04 03 04"},
 		{"text", "84 01 09 07 83 01 03 6161"},
 		{"too many transactions", "84 01 09 1a40000000 1a40000000"},
 		{"more children than bytes", "84 01 09 07 9a000fffff 01 03 04"},
@@ -245,6 +245,7 @@ func FuzzDecode(f *testing.F) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for n := range 30 {
 		f.Add(randomTree(rng, n, 5).Append(nil))
+		f.Add(randomCutTree(rng, n, 5, 3).Append(nil))
 	}
 	f.Add(record(f, "84 01 09 00 00"))
 	f.Fuzz(bijective)
