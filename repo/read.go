@@ -240,11 +240,11 @@ func (r *Repo) Status(ctx context.Context) (Status, error) {
 	if st.Head, err = r.here(ctx); err != nil {
 		return st, err
 	}
-	l, err := r.ledger(ctx)
+	chain, err := r.chain()
 	if err != nil {
 		return st, err
 	}
-	b, err := l.Block(ctx, st.Head)
+	b, err := chain.Block(ctx, st.Head)
 	if err != nil {
 		return st, err
 	}

@@ -45,27 +45,34 @@ func (r *Repo) newBranch(ctx context.Context, c *change, name ref.Name, at strin
 	if _, err := r.refs.Tag(ctx, name); err == nil {
 		return ref.Branch{}, fmt.Errorf("tag %s: %w", name, ref.ErrExists)
 	}
-	start, err := r.Resolve(ctx, at)
+	start, parent, err := r.startOf(ctx, at)
 	if err != nil {
 		return ref.Branch{}, err
-	}
-	l, err := r.ledger(ctx)
-	if err != nil {
-		return ref.Branch{}, err
-	}
-	var parent ref.Name
-	if h, err := r.refs.Head(ctx); err == nil && at == "" {
-		parent = h.Branch
 	}
 	nonce := r.now()
 	b := ref.Branch{
-		Name: name, ID: object.BranchID(l.Directory.ID, start.ID, string(name), nonce), Root: start.ID, Head: start.ID, Nonce: nonce, Parent: parent,
+		Name: name, ID: object.BranchID(r.config.Directory, start, string(name), nonce), Root: start, Head: start, Nonce: nonce, Parent: parent,
 	}
 	if _, err := r.refs.Branch(ctx, name); err == nil {
 		return ref.Branch{}, fmt.Errorf("branch %s: %w", name, ref.ErrExists)
 	}
 	c.setBranch(ref.Branch{}, b)
 	return b, nil
+}
+
+// startOf finds the block that a new branch starts at. Where the current one stands, the
+// refs tell, and no object need be read.
+func (r *Repo) startOf(ctx context.Context, at string) (start object.Hash, parent ref.Name, err error) {
+	if at != "" {
+		b, err := r.Resolve(ctx, at)
+		return b.ID, "", err
+	}
+	h, err := r.refs.Head(ctx)
+	if err != nil {
+		return object.Hash{}, "", err
+	}
+	start, err = r.here(ctx)
+	return start, h.Branch, err
 }
 
 // DeleteBranch removes a branch. Unless force is set it refuses when the branch holds

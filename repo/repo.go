@@ -215,6 +215,14 @@ func (r *Repo) objects() (store.Store, error) {
 	return disk, nil
 }
 
+// chain opens the objects alone, for what needs no Directory.
+func (r *Repo) chain() (branch.Chain, error) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	disk, err := r.objects()
+	return branch.Chain{Objects: disk}, err
+}
+
 // ledger opens the objects and the Directory.
 func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 	r.opening.Lock()

@@ -33,6 +33,7 @@ func (a *app) apply(ctx context.Context, file string) error {
 			return err
 		}
 		defer in.Close()
+		a.collectAt(lavishGCPercent)
 		p, err := r.ApplyLines(ctx, in)
 		if err != nil {
 			return inFile(file, err)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -106,9 +105,7 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 			return err
 		}
 		defer in.Close()
-		// The file is held as a whole, and little else lives long: collecting sooner than
-		// usual keeps the process small at little cost.
-		debug.SetGCPercent(importGCPercent)
+		a.collectAt(thriftyGCPercent)
 		done, err := r.Import(ctx, in, o.ImportRequest)
 		if err != nil {
 			return explainImport(o, err)
@@ -144,6 +141,3 @@ func explainImport(o importOptions, err error) error {
 	}
 	return err
 }
-
-// importGCPercent is the growth of memory at which an import collects it.
-const importGCPercent = 70

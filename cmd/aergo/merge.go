@@ -102,6 +102,7 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 			}
 			req.Into = name
 		}
+		a.collectAt(lavishGCPercent)
 		m, err := r.Merge(ctx, req)
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return meantName(ctx, r, req.Source, revisionNames, err)

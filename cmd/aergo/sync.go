@@ -122,6 +122,7 @@ of the same name.`,
 
 func (a *app) pull(ctx context.Context, args []string, req repo.PullRequest) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
+		a.collectAt(lavishGCPercent)
 		p, err := r.Pull(ctx, req)
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return err
