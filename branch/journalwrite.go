@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-billy/v5"
 
+	"aergo/repo/durable"
 	"aergo/repo/object"
 )
 
@@ -197,7 +198,7 @@ func (j *Journal) begin(frames []byte) (Place, error) {
 	if at.File > keptFiles {
 		_ = j.fs.Remove(j.name(at.File - keptFiles)) // gone already, or left to a clean-up
 	}
-	return at, errors.Join(syncFolder(j.fs, j.folder), syncFolder(j.fs, path.Dir(j.folder)))
+	return at, errors.Join(durable.Folder(j.fs, j.folder), durable.Folder(j.fs, path.Dir(j.folder)))
 }
 
 // create writes a whole file, durably but for its name.
@@ -216,22 +217,5 @@ func writeSynced(f billy.File, data []byte) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
-	return syncFile(f)
-}
-
-// syncFolder makes the names in a folder durable where the file system can.
-func syncFolder(fs billy.Filesystem, folder string) error {
-	f, err := fs.Open(folder)
-	if err != nil {
-		return nil // memory, where nothing is durable
-	}
-	defer f.Close()
-	return syncFile(f)
-}
-
-func syncFile(f billy.File) error {
-	if s, ok := f.(interface{ Sync() error }); ok {
-		return s.Sync()
-	}
-	return nil
+	return durable.File(f)
 }

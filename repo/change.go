@@ -82,6 +82,20 @@ func (c *change) open(ctx context.Context) (*branch.Ledger, store.Writer, error)
 	return l, w, nil
 }
 
+// onCurrent opens the change for a new block on the branch that is checked out, and returns
+// the branch and its head.
+func (c *change) onCurrent(ctx context.Context) (ref.Branch, branch.Block, error) {
+	b, err := c.repo.current(ctx)
+	if err != nil {
+		return ref.Branch{}, branch.Block{}, err
+	}
+	if _, _, err = c.open(ctx); err != nil {
+		return ref.Branch{}, branch.Block{}, err
+	}
+	head, err := c.ledger.Block(ctx, b.Head)
+	return b, head, err
+}
+
 // rollback forgets what was written and not committed.
 func (c *change) rollback() error {
 	if c.writer == nil {

@@ -39,18 +39,11 @@ func (r *Repo) Commit(ctx context.Context, req CommitRequest) (Committed, error)
 		return out, fmt.Errorf("message of %d bytes: %w: at most %d", len(req.Message), ErrTooLarge, object.MaxMessageBytes)
 	}
 	err := r.write(ctx, "commit", func(c *change) error {
-		b, err := r.current(ctx)
+		b, head, err := c.onCurrent(ctx)
 		if err != nil {
 			return err
 		}
-		l, w, err := c.open(ctx)
-		if err != nil {
-			return err
-		}
-		head, err := l.Block(ctx, b.Head)
-		if err != nil {
-			return err
-		}
+		l, w := c.ledger, c.writer
 		contents, err := r.pool(ctx, b)
 		if err != nil {
 			return err

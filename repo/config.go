@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-billy/v5"
 
+	"aergo/repo/durable"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -78,8 +79,8 @@ func replaceFile(fs billy.Filesystem, name string, data []byte) error {
 		return err
 	}
 	_, err = f.Write(data)
-	if s, ok := f.(interface{ Sync() error }); ok && err == nil {
-		err = s.Sync()
+	if err == nil {
+		err = durable.File(f)
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
@@ -91,18 +92,5 @@ func replaceFile(fs billy.Filesystem, name string, data []byte) error {
 		_ = fs.Remove(temp)
 		return err
 	}
-	return syncFolder(fs, path.Dir(name))
-}
-
-// syncFolder makes a rename durable where the file system can.
-func syncFolder(fs billy.Filesystem, folder string) error {
-	f, err := fs.Open(folder)
-	if err != nil {
-		return nil // memory, where nothing is durable
-	}
-	defer f.Close()
-	if s, ok := f.(interface{ Sync() error }); ok {
-		return s.Sync()
-	}
-	return nil
+	return durable.Folder(fs, path.Dir(name))
 }

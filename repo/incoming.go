@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/durable"
 )
 
 // Who has an object has all that it leads to, and has checked it: a fetch relies on that,
@@ -24,7 +26,7 @@ func markIncoming(fs billy.Filesystem) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	return syncFolder(fs, ".")
+	return durable.Folder(fs, ".")
 }
 
 // isIncoming says whether objects are coming in, or were when it was stopped.

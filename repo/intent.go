@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"aergo/branch"
+	"aergo/repo/durable"
 	"aergo/repo/oplog"
 	"aergo/repo/ref"
 )
@@ -43,11 +44,11 @@ func (r *Repo) intend(entry *oplog.Entry) error {
 	if err == nil {
 		_, err = fmt.Fprintf(f, "%08x %s", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli)), text)
 	}
-	if s, ok := f.(interface{ Sync() error }); ok && err == nil {
-		err = s.Sync()
+	if err == nil {
+		err = durable.File(f)
 	}
 	if err = errors.Join(err, f.Close()); err == nil && isNew {
-		err = syncFolder(r.fs, ".")
+		err = durable.Folder(r.fs, ".")
 	}
 	return err
 }

@@ -104,18 +104,11 @@ func (r *Repo) DropExcluded(ctx context.Context, what, message string) (Merged, 
 func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, message string, choose func(*branch.Ledger) ([]object.Selection, error)) (Merged, error) {
 	var out Merged
 	err := r.write(ctx, verb, func(c *change) error {
-		b, err := r.current(ctx)
+		b, head, err := c.onCurrent(ctx)
 		if err != nil {
 			return err
 		}
-		l, w, err := c.open(ctx)
-		if err != nil {
-			return err
-		}
-		head, err := l.Block(ctx, b.Head)
-		if err != nil {
-			return err
-		}
+		l, w := c.ledger, c.writer
 		out = Merged{Target: b.Name, Block: b.Head, Height: head.Height}
 		items, err := choose(l)
 		if err != nil {

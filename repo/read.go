@@ -229,7 +229,8 @@ type Status struct {
 	Others  map[ref.Name]uint64 // pending on other branches
 }
 
-// Status reads refs, pools and one header: it costs the same however large the data.
+// Status reads refs, pools and one header. What grows with the data is the opening of the
+// store, which reads the indexes of its packs.
 func (r *Repo) Status(ctx context.Context) (Status, error) {
 	var st Status
 	h, err := r.refs.Head(ctx)
@@ -272,6 +273,3 @@ func (r *Repo) Status(ctx context.Context) (Status, error) {
 	}
 	return st, nil
 }
-
-// jsonOf returns an encoded value as JSON.
-func jsonOf(enc []byte) []byte { return value.AppendJSON(nil, enc) }

@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/memfs"
 
+	"aergo/contract/value"
 	"aergo/repo/key"
 	"aergo/repo/object"
 )
@@ -84,7 +85,7 @@ func field(t testing.TB, r *Repo, table, key, name string) string {
 	}
 	for _, f := range row.Fields {
 		if f.Name == name {
-			return string(jsonOf(f.Enc))
+			return string(value.AppendJSON(nil, f.Enc))
 		}
 	}
 	return ""

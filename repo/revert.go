@@ -26,18 +26,11 @@ func (r *Repo) Revert(ctx context.Context, what, message string) (Committed, err
 		message = "Revert " + what
 	}
 	err := r.write(ctx, "revert", func(c *change) error {
-		b, err := r.current(ctx)
+		b, head, err := c.onCurrent(ctx)
 		if err != nil {
 			return err
 		}
-		l, w, err := c.open(ctx)
-		if err != nil {
-			return err
-		}
-		head, err := l.Block(ctx, b.Head)
-		if err != nil {
-			return err
-		}
+		l, w := c.ledger, c.writer
 		items, err := r.selection(ctx, l, what)
 		if err != nil {
 			return err

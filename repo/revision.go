@@ -188,7 +188,7 @@ func (r *Repo) resolveHeight(ctx context.Context, l *branch.Ledger, name, height
 // took the batch with it.
 func (r *Repo) resolvePrefix(ctx context.Context, l *branch.Ledger, prefix string) (object.Hash, error) {
 	missing := fmt.Errorf("%q: %w", prefix, ErrNoRevision)
-	if len(prefix) < minPrefix || len(prefix) > 2*object.HashSize || strings.Trim(prefix, "0123456789abcdef") != "" {
+	if !isPrefix(prefix) {
 		return object.Hash{}, missing
 	}
 	if id, err := object.ParseHash(prefix); err == nil {
@@ -197,15 +197,9 @@ func (r *Repo) resolvePrefix(ctx context.Context, l *branch.Ledger, prefix strin
 			return id, nil
 		}
 	}
-	found, err := r.disk.Prefix(ctx, prefix, 2, object.KindHeader)
-	if err != nil {
-		return object.Hash{}, err
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 2:
-		return object.Hash{}, fmt.Errorf("%q: %w: %s and %s begin with it", prefix, ErrAmbiguous, found[0], found[1])
+	id, err := r.byPrefix(ctx, prefix, object.KindHeader)
+	if !errors.Is(err, ErrNoRevision) {
+		return id, err
 	}
 	batch, err := r.batchByPrefix(ctx, prefix)
 	if err != nil {
@@ -220,30 +214,42 @@ func (r *Repo) resolvePrefix(ctx context.Context, l *branch.Ledger, prefix strin
 
 // batchByPrefix finds the batch whose id begins with the prefix.
 func (r *Repo) batchByPrefix(ctx context.Context, prefix string) (object.Hash, error) {
-	if len(prefix) < minPrefix || len(prefix) > 2*object.HashSize || strings.Trim(prefix, "0123456789abcdef") != "" {
-		return object.Hash{}, fmt.Errorf("%q: %w: a batch is named by 4 or more hex digits", prefix, ErrNoRevision)
-	}
-	found, err := r.disk.Prefix(ctx, prefix, 2, object.KindBatch)
-	if err != nil {
-		return object.Hash{}, err
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 2:
-		return object.Hash{}, fmt.Errorf("%q: %w: %s and %s begin with it", prefix, ErrAmbiguous, found[0], found[1])
-	}
-	return object.Hash{}, fmt.Errorf("%q: %w: no batch begins with it", prefix, ErrNoRevision)
+	return r.byPrefix(ctx, prefix, object.KindBatch)
 }
 
-// blockOf walks back from what is checked out to the block that took a batch first.
+// isPrefix says whether s may be the beginning of a hash.
+func isPrefix(s string) bool {
+	return len(s) >= minPrefix && len(s) <= 2*object.HashSize && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// byPrefix finds the one object of a kind whose hash begins with the prefix.
+func (r *Repo) byPrefix(ctx context.Context, prefix string, kind object.Kind) (object.Hash, error) {
+	if !isPrefix(prefix) {
+		return object.Hash{}, fmt.Errorf("%q: %w: a %s is named by 4 or more hex digits", prefix, ErrNoRevision, kind)
+	}
+	found, err := r.disk.Prefix(ctx, prefix, 2, kind)
+	switch {
+	case err != nil:
+		return object.Hash{}, err
+	case len(found) == 0:
+		return object.Hash{}, fmt.Errorf("%q: %w: no %s begins with it", prefix, ErrNoRevision, kind)
+	case len(found) == 2:
+		return object.Hash{}, fmt.Errorf("%q: %w: %s and %s begin with it", prefix, ErrAmbiguous, found[0], found[1])
+	}
+	return found[0], nil
+}
+
+// blockOf walks back from what is checked out to the last block that took a batch.
 func (r *Repo) blockOf(ctx context.Context, l *branch.Ledger, batch object.Hash) (branch.Block, error) {
 	at, err := r.here(ctx)
 	if err != nil {
 		return branch.Block{}, err
 	}
-	b, err := l.Block(ctx, at)
-	for err == nil {
+	for !at.IsZero() {
+		b, err := l.Block(ctx, at)
+		if err != nil {
+			return branch.Block{}, err
+		}
 		body, err := l.Body(ctx, b)
 		if err != nil {
 			return branch.Block{}, err
@@ -253,15 +259,7 @@ func (r *Repo) blockOf(ctx context.Context, l *branch.Ledger, batch object.Hash)
 				return b, nil
 			}
 		}
-		if b.Parent.IsZero() {
-			break
-		}
-		if b, err = l.Block(ctx, b.Parent); err != nil {
-			return branch.Block{}, err
-		}
-	}
-	if err != nil {
-		return branch.Block{}, err
+		at = b.Parent
 	}
 	return branch.Block{}, fmt.Errorf("batch %s: %w", batch.Short(), ErrNoRevision)
 }

@@ -34,9 +34,6 @@ func (b *Builder) Reset() { b.body, b.count = b.body[:0], 0 }
 // Count returns the number of operations so far.
 func (b *Builder) Count() int { return b.count }
 
-// SizeBytes returns the size of the operations so far.
-func (b *Builder) SizeBytes() int { return len(b.body) }
-
 // Add appends an operation. It fails, and appends nothing, if the operation is not one that
 // a Decoder would accept; the errors wrap value.ErrType, value.ErrLimit and the like.
 func (b *Builder) Add(op *Op) error {

@@ -24,6 +24,3 @@ func Reference() []Published {
 		{"2 hot", 50, 539, 1149, 941, 995},
 	}
 }
-
-// Best returns the time of the fastest.
-func (p Published) Best() float64 { return min(p.GoBlockSTM, p.Cosmos, p.Bor) }

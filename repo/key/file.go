@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	slashpath "path"
 	"runtime"
 	"strings"
 
 	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/durable"
 )
 
 var (
@@ -75,7 +78,7 @@ func WriteFile(fs billy.Filesystem, path, name string, priv Private) error {
 		}
 		return fmt.Errorf("write key file %s: %w", path, err)
 	}
-	if err := syncFolder(fs, path); err != nil {
+	if err := durable.Folder(fs, slashpath.Dir(path)); err != nil {
 		// A key that may not outlive the machine's next crash must not be used.
 		return errors.Join(err, fs.Remove(path))
 	}
@@ -186,8 +189,8 @@ func decodeFile(text []byte) (name string, priv Private, err error) {
 // writeSynced writes data, syncs where the filesystem can, and closes f in any case.
 func writeSynced(f billy.File, data []byte) error {
 	_, err := f.Write(data)
-	if s, ok := f.(interface{ Sync() error }); ok && err == nil {
-		err = s.Sync()
+	if err == nil {
+		err = durable.File(f)
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
@@ -205,23 +208,4 @@ func moveNew(fs billy.Filesystem, temp, path string) error {
 		return err
 	}
 	return fs.Rename(temp, path)
-}
-
-// syncFolder makes the name of path durable, where the filesystem opens folders.
-func syncFolder(fs billy.Filesystem, path string) error {
-	folder := "."
-	if i := strings.LastIndexByte(path, '/'); i >= 0 {
-		folder = path[:i+1]
-	}
-	d, err := fs.Open(folder)
-	if err != nil {
-		return nil // a filesystem in memory or in a store has no folders to sync
-	}
-	defer d.Close()
-	if s, ok := d.(interface{ Sync() error }); ok {
-		if err := s.Sync(); err != nil {
-			return fmt.Errorf("sync folder %s: %w", folder, err)
-		}
-	}
-	return nil
 }

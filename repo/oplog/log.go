@@ -8,10 +8,12 @@ import (
 	"io"
 	"iter"
 	"os"
-	"strings"
+	slashpath "path"
 	"sync"
 
 	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/durable"
 )
 
 // Log is the operation log in one file. It is safe for concurrent use, and keeps nothing
@@ -197,26 +199,10 @@ func (l *Log) write(f billy.File, offset int64, line []byte, isNew bool) error {
 	if _, err := f.Write(line); err != nil {
 		return err
 	}
-	if err := syncFile(f); err != nil || !isNew {
+	if err := durable.File(f); err != nil || !isNew {
 		return err
 	}
-	folder := "."
-	if i := strings.LastIndexByte(l.path, '/'); i >= 0 {
-		folder = l.path[:i]
-	}
-	d, err := l.fs.Open(folder)
-	if err != nil {
-		return nil // a filesystem in memory or in a store has no folders to sync
-	}
-	return errors.Join(syncFile(d), d.Close())
-}
-
-// syncFile makes the content of f durable, where the filesystem can.
-func syncFile(f billy.File) error {
-	if s, ok := f.(interface{ Sync() error }); ok {
-		return s.Sync()
-	}
-	return nil
+	return durable.Folder(l.fs, slashpath.Dir(l.path))
 }
 
 // backwards reads the lines of a file from the end.

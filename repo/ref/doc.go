@@ -24,7 +24,7 @@
 // tag, remote. Then come "KEY VALUE" lines, one for each field of the record, in the
 // order of the Go struct, keys in lower case. Hashes are 64 lower-case hex digits,
 // numbers decimal without leading zeros, and "-" stands for no hash or no name. The last
-// line is "crc XXXXXXXX", CRC-32C over all bytes before it, in hex. Every line ends in a
+// line is "crc" and eight hex digits, CRC-32C over all bytes before it. Every line ends in a
 // line feed. There is exactly one encoding of a record.
 //
 // Files that begin with a dot are leftovers of interrupted changes; Clean removes them.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/durable"
 )
 
 // tempPrefix begins the names of files that are not refs yet. No ref's name begins so.
@@ -63,7 +65,7 @@ func (s *Store) replace(path string, data []byte) error {
 		}
 		return err
 	}
-	return s.syncFolder(folder)
+	return durable.Folder(s.fs, folder)
 }
 
 // makeFolder makes a folder and those above it, and makes their names durable before
@@ -79,7 +81,7 @@ func (s *Store) makeFolder(folder string) error {
 	}
 	for folder != "." {
 		folder = folderOf(folder)
-		if err := s.syncFolder(folder); err != nil {
+		if err := durable.Folder(s.fs, folder); err != nil {
 			return err
 		}
 	}
@@ -93,7 +95,7 @@ func (s *Store) writeNew(path string, data []byte) error {
 		return err
 	}
 	if err == nil {
-		err = syncFile(f)
+		err = durable.File(f)
 	}
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
@@ -123,27 +125,7 @@ func (s *Store) unlink(path string) error {
 	if err != nil {
 		return err
 	}
-	return s.syncFolder(folderOf(path))
-}
-
-// syncFolder makes the names in a folder durable.
-func (s *Store) syncFolder(folder string) error {
-	d, err := s.fs.Open(folder)
-	if err != nil {
-		return nil // a filesystem in memory or in a store has no folders to sync
-	}
-	if err := errors.Join(syncFile(d), d.Close()); err != nil {
-		return fmt.Errorf("sync folder %s: %w", folder, err)
-	}
-	return nil
-}
-
-// syncFile makes the content of f durable, where the filesystem can.
-func syncFile(f billy.File) error {
-	if s, ok := f.(interface{ Sync() error }); ok {
-		return s.Sync()
-	}
-	return nil
+	return durable.Folder(s.fs, folderOf(path))
 }
 
 func folderOf(path string) string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-billy/v5"
 
+	"aergo/repo/durable"
 	"aergo/repo/object"
 )
 
@@ -140,7 +141,7 @@ func (w *diskWriter) openPack() error {
 		// The header is durable before anything follows it, so a bad one is never torn.
 		o.buf = appendPackHeader(o.buf, g.pack.number, g.pack.salt)
 		o.offset = packHeaderBytes
-		if err := errors.Join(w.writeOut(), syncFile(file)); err != nil {
+		if err := errors.Join(w.writeOut(), durable.File(file)); err != nil {
 			return err
 		}
 	}
@@ -208,7 +209,7 @@ func (w *diskWriter) endGroup() error {
 	if err := w.writeOut(); err != nil {
 		return err
 	}
-	if err := syncFile(o.file); err != nil {
+	if err := durable.File(o.file); err != nil {
 		return fmt.Errorf("sync %s: %w", g.pack.name, err)
 	}
 	err := o.file.Close()

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"github.com/go-git/go-billy/v5"
+
+	"aergo/repo/durable"
 )
 
 // folder is the folder of packs. It adds to billy what the store needs: syncing of files
@@ -18,8 +20,6 @@ type folder struct {
 	fs billy.Filesystem
 	mu sync.RWMutex
 }
-
-type syncer interface{ Sync() error }
 
 // list returns names and sizes; a folder that does not exist is empty.
 func (d *folder) list() (map[string]int64, error) {
@@ -113,17 +113,9 @@ func (d *folder) truncate(name string, size int64) error {
 	err = f.Truncate(size)
 	d.mu.Unlock()
 	if err == nil {
-		err = syncFile(f)
+		err = durable.File(f)
 	}
 	return errors.Join(err, f.Close())
-}
-
-// syncFile makes the contents of f durable, if its filesystem knows of such a thing.
-func syncFile(f billy.File) error {
-	if s, ok := f.(syncer); ok {
-		return s.Sync()
-	}
-	return nil
 }
 
 // syncNames makes the names in the folder durable, where folders can be opened and synced.
@@ -133,7 +125,7 @@ func (d *folder) syncNames() error {
 		// Memory filesystems do not open folders, and have nothing to sync.
 		return nil
 	}
-	err = syncFile(dir)
+	err = durable.File(dir)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		err = nil
 	}
@@ -158,7 +150,7 @@ func (d *folder) replace(name string, data []byte) error {
 	}
 	err = d.write(f, data)
 	if err == nil {
-		err = syncFile(f)
+		err = durable.File(f)
 	}
 	if err = errors.Join(err, f.Close()); err == nil {
 		d.mu.Lock()
