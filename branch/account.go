@@ -2,6 +2,7 @@ package branch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -39,16 +40,14 @@ func splitAccountKey(k []byte) (markHeight uint64, batch object.Hash, span uint6
 }
 
 // splitSpans cuts runs at span boundaries and calls fn for each span that has any.
-func splitSpans(runs []object.Run, fn func(span uint64, runs []object.Run) error) error {
+func splitSpans(runs []object.Run, fn func(span uint64, runs []object.Run)) {
 	var part []object.Run
 	var span uint64
 	for _, run := range sortedRuns(runs) {
 		for run.Count > 0 {
 			s := run.First / accountSpan
 			if s != span && len(part) > 0 {
-				if err := fn(span, part); err != nil {
-					return err
-				}
+				fn(span, part)
 				part = nil
 			}
 			span = s
@@ -57,10 +56,9 @@ func splitSpans(runs []object.Run, fn func(span uint64, runs []object.Run) error
 			run.First, run.Count = run.First+n, run.Count-n
 		}
 	}
-	if len(part) == 0 {
-		return nil
+	if len(part) > 0 {
+		fn(span, part)
 	}
-	return fn(span, part)
 }
 
 // decodeRuns reads the value of a span: runs that ascend and lie within it.
@@ -96,6 +94,36 @@ func (a Account) Runs(ctx context.Context, markHeight uint64, batch object.Hash)
 		return err
 	})
 	return joinRuns(all), err
+}
+
+// RunsOf returns Runs of each batch. It looks up all together.
+func (a Account) RunsOf(ctx context.Context, batches []Batch, workers int) ([][]object.Run, error) {
+	out := make([][]object.Run, len(batches))
+	var small []int // those that have a single span
+	for i, b := range batches {
+		if b.Count <= accountSpan {
+			small = append(small, i)
+			continue
+		}
+		var err error
+		if out[i], err = a.Runs(ctx, b.Mark.Height, b.ID); err != nil {
+			return nil, err
+		}
+	}
+	keys := make([][]byte, len(small))
+	slices.SortFunc(small, func(i, j int) int {
+		return cmp.Or(cmp.Compare(batches[i].Mark.Height, batches[j].Mark.Height), bytes.Compare(batches[i].ID[:], batches[j].ID[:]))
+	})
+	for k, i := range small {
+		keys[k] = accountKey(batches[i].Mark.Height, batches[i].ID, 0)
+	}
+	err := a.GetMany(ctx, keys, workers, func(k int, value []byte, ok bool) (err error) {
+		if ok {
+			out[small[k]], err = decodeRuns(value, 0)
+		}
+		return err
+	})
+	return out, err
 }
 
 // AccountEntry is verdicts of one batch on a branch.
@@ -159,33 +187,44 @@ func (a Account) update(ctx context.Context, w state.NodeWriter, entries []objec
 		e := &entries[i]
 		byBatch[e.Batch] = append(byBatch[e.Batch], e.Runs...)
 	}
-	var edits []state.Edit
+	changes := make([]accountChange, 0, len(byBatch))
 	for batch, runs := range byBatch {
-		err := splitSpans(runs, func(span uint64, runs []object.Run) error {
-			k := accountKey(marks[batch], batch, span)
-			value, ok, err := a.Get(ctx, k)
-			if err != nil {
+		splitSpans(runs, func(span uint64, runs []object.Run) {
+			changes = append(changes, accountChange{accountKey(marks[batch], batch, span), span, runs})
+		})
+	}
+	slices.SortFunc(changes, func(x, y accountChange) int { return bytes.Compare(x.key, y.key) })
+	keys, edits := make([][]byte, len(changes)), make([]state.Edit, len(changes))
+	for i := range changes {
+		keys[i] = changes[i].key
+	}
+	err := a.GetMany(ctx, keys, workers, func(i int, value []byte, ok bool) error {
+		c := &changes[i]
+		var have []object.Run
+		if ok {
+			var err error
+			if have, err = decodeRuns(value, c.span); err != nil {
 				return err
 			}
-			var have []object.Run
-			if ok {
-				if have, err = decodeRuns(value, span); err != nil {
-					return err
-				}
-			}
-			edits = append(edits, state.Edit{Key: k, Value: object.AppendRuns(nil, mergeRuns(have, runs))})
-			return nil
-		})
-		if err != nil {
-			return Account{}, err
 		}
+		edits[i] = state.Edit{Key: c.key, Value: object.AppendRuns(nil, mergeRuns(have, c.runs))}
+		return nil
+	})
+	if err != nil {
+		return Account{}, err
 	}
-	slices.SortFunc(edits, func(x, y state.Edit) int { return bytes.Compare(x.Key, y.Key) })
 	tree, err := a.Tree.Update(ctx, w, edits, workers)
 	if err != nil {
 		return Account{}, err
 	}
 	return Account{tree}, nil
+}
+
+// accountChange is verdicts that one span of a batch gets.
+type accountChange struct {
+	key  []byte
+	span uint64
+	runs []object.Run
 }
 
 // Excluded calls fn for every transaction whose verdict is excluded, in account order.

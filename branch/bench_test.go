@@ -11,8 +11,8 @@ import (
 	"aergo/repo/store"
 )
 
-// prepared is a book with a table of rows, and a batch on it.
-func prepared(b *testing.B, rows, n int, tx func(i int) []table.Spec) (*book, Block, []Span) {
+// bookOf returns a book with a table of rows, and a batch on it.
+func bookOf(b *testing.B, rows, n int, tx func(i int) []table.Spec) (*book, Block, []Span) {
 	b.Helper()
 	bk := newBook(b, 1)
 	head := bk.root
@@ -55,14 +55,15 @@ func BenchmarkExecute(b *testing.B) {
 		"hot increments":          func(i int) []table.Spec { return one(table.Incr, "row 0000001", 0, num("n", 1)) },
 		"increments of a hundred": func(i int) []table.Spec { return one(table.Incr, fmt.Sprintf("row %07d", i%100), 0, num("n", 1)) },
 	} {
-		bk, head, spans := prepared(b, rows, n, tx)
+		bk, head, spans := bookOf(b, rows, n, tx)
 		for _, workers := range []int{1, 2} {
 			pool := dtt.NewPool(workers)
 			b.Run(fmt.Sprintf("%s/%d", name, workers), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					s := bk.scratch()
-					x := NewExecutor(Chain{s}, bk.Runtime, pool, head.Header.State, s)
+					l := *bk.Ledger
+					l.Workers = pool
+					x := l.NewExecutor(bk.scratch(), head.Header.State)
 					must(b, x.Propose(b.Context(), spans))
 				}
 				perTransaction(b, n)
@@ -75,22 +76,13 @@ func BenchmarkExecute(b *testing.B) {
 // BenchmarkStage is the parts of it that are this package's own.
 func BenchmarkStage(b *testing.B) {
 	const rows, n = 50_000, 20_000
-	bk, head, spans := prepared(b, rows, n, func(i int) []table.Spec {
+	bk, head, spans := bookOf(b, rows, n, func(i int) []table.Spec {
 		return put(fmt.Sprintf("row %07d", i*7919%rows), num("n", uint64(i)+1))
 	})
 	s := newStage(bk.Runtime, 1)
 	fill := func() {
 		s.reset()
-		r := ChunkReader{Chain: bk.Chain}
-		var last *object.Chunk
-		var dict any
-		must(b, r.Transactions(b.Context(), spans[0].Batch, 0, n, func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
-			if chunk != last {
-				last, dict = chunk, bk.Runtime.Prepare(chunk.Names)
-			}
-			s.add(item{tx: tx, dict: dict, index: index}, false)
-			return nil
-		}))
+		bk.fill(s, spans)
 	}
 	cache := state.New(state.NewCache(bk.mem, 64<<20), head.Header.State)
 	var planner dtt.Planner

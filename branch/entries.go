@@ -3,6 +3,7 @@ package branch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"aergo/repo/object"
 	"aergo/repo/state"
@@ -11,11 +12,10 @@ import (
 // admission checks what a block takes, entry by entry, and turns it into spans to run.
 type admission struct {
 	*Ledger
-	block    Block
-	parent   *Block
+	*prepared
 	account  Account // of the parent
-	orders   []*object.Order
-	batches  map[object.Hash]*admitted
+	admitted map[object.Hash]*admitted
+	items    []map[object.Hash][]object.Run // of each order but merges, by batch
 	deciders map[object.Hash]map[txID]object.Reason
 	spans    []Span
 }
@@ -31,76 +31,118 @@ type admitted struct {
 	Batch
 	have   []object.Run // decided before the block
 	taken  []object.Run // by the block's entries so far
+	source []object.Run // decided on the source of the block's merge, if it has one
 	direct bool         // it has been checked that it may enter without an order
-	allows map[uint64][]object.Run
+}
+
+// batchesOf returns the batches that a block names, each once.
+func batchesOf(body *object.Body) []object.Hash {
+	seen := make(map[object.Hash]bool, len(body.Entries))
+	ids := make([]object.Hash, 0, len(body.Entries))
+	for i := range body.Entries {
+		if id := body.Entries[i].Batch; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // checkEntries checks that everything a block takes may enter it, and returns it as spans
 // to run.
-func (l *Ledger) checkEntries(ctx context.Context, b Block, parent *Block, body *object.Body) ([]Span, error) {
-	orders, err := l.checkOrders(ctx, b, parent, body)
-	if err != nil {
-		return nil, err
-	}
+func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) {
+	body := p.body
 	a := admission{
-		Ledger: l, block: b, parent: parent, orders: orders, account: Account{state.New(l.Objects, state.EmptyRoot())},
-		batches: map[object.Hash]*admitted{}, deciders: map[object.Hash]map[txID]object.Reason{},
+		Ledger: l, prepared: p, account: Account{state.New(l.Objects, state.EmptyRoot())},
+		admitted: make(map[object.Hash]*admitted, len(p.batches)), deciders: map[object.Hash]map[txID]object.Reason{},
+		spans: make([]Span, 0, len(body.Entries)),
 	}
-	if parent != nil {
-		a.account = l.Account(*parent)
+	if p.parent != nil {
+		a.account = l.Account(*p.parent)
+	}
+	if err := a.load(ctx); err != nil {
+		return nil, err
 	}
 	for i := range body.Entries {
 		e := &body.Entries[i]
 		if i > 0 && e.Batch == body.Entries[i-1].Batch && e.Order == body.Entries[i-1].Order {
 			return nil, fmt.Errorf("batch %s: %w: entry %d goes on with the one before it", e.Batch.Short(), ErrInvalid, i)
 		}
-		batch, err := a.batch(ctx, e.Batch)
-		if err != nil {
-			return nil, err
-		}
-		if err := a.entry(ctx, batch, e); err != nil {
+		if err := a.entry(ctx, a.admitted[e.Batch], e); err != nil {
 			return nil, fmt.Errorf("batch %s: %w", e.Batch.Short(), err)
 		}
 	}
 	return a.spans, nil
 }
 
-// batch loads and checks a batch when an entry first names it.
-func (a *admission) batch(ctx context.Context, id object.Hash) (*admitted, error) {
-	if known := a.batches[id]; known != nil {
-		return known, nil
-	}
-	batch, err := a.checkBatch(ctx, a.block, id)
+// load looks up what has been decided of the batches that the block names, and what its
+// orders are about.
+func (a *admission) load(ctx context.Context) error {
+	have, err := a.account.RunsOf(ctx, a.batches, a.Workers.Workers())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	have, err := a.account.Runs(ctx, batch.Mark.Height, id)
-	if err != nil {
-		return nil, err
+	all := make([]admitted, len(a.batches))
+	for i, batch := range a.batches {
+		if err := MayEnter(batch, a.Branch, a.Height); err != nil {
+			return err
+		}
+		all[i] = admitted{Batch: batch, have: have[i]}
+		a.admitted[batch.ID] = &all[i]
 	}
-	a.batches[id] = &admitted{Batch: batch, have: have, allows: map[uint64][]object.Run{}}
-	return a.batches[id], nil
+	for _, order := range a.orders {
+		if order.Kind != object.OrderMerge {
+			byBatch := make(map[object.Hash][]object.Run, len(order.Items))
+			for _, item := range order.Items {
+				byBatch[item.Batch] = append(byBatch[item.Batch], object.Run{First: item.First, Count: item.Count})
+			}
+			for id, runs := range byBatch {
+				byBatch[id] = UnionRuns(runs)
+			}
+			a.items = append(a.items, byBatch)
+			continue
+		}
+		a.items = append(a.items, nil)
+		source, err := a.Ledger.Block(ctx, order.Source)
+		if err != nil {
+			return err
+		}
+		runs, err := a.Account(source).RunsOf(ctx, a.batches, a.Workers.Workers())
+		if err != nil {
+			return err
+		}
+		for j := range all {
+			all[j].source = runs[j]
+		}
+	}
+	return nil
 }
 
 // entry checks one entry and adds its spans.
 func (a *admission) entry(ctx context.Context, batch *admitted, e *object.Entry) error {
-	runs := sortedRuns(e.Runs)
+	runs := e.Runs
+	if len(runs) > 1 {
+		runs = sortedRuns(runs)
+	}
 	if end := endOf(runs[len(runs)-1]); end > batch.Count {
 		return fmt.Errorf("%w: it has no transaction %d", ErrInvalid, end-1)
 	}
-	both := sortedRuns(append(runs, batch.taken...))
+	both := runs
+	if len(batch.taken) > 0 {
+		both = sortedRuns(slices.Concat(runs, batch.taken))
+	}
 	if index, twice := overlap(both); twice {
 		return fmt.Errorf("%w: transaction %d is taken twice", ErrInvalid, index)
 	}
-	batch.taken = UnionRuns(both)
+	batch.taken = both
+	if len(both) > 1 {
+		batch.taken = UnionRuns(both)
+	}
 	if e.Order == 0 {
 		return a.direct(ctx, batch, e, runs)
 	}
 	order := a.orders[e.Order-1]
-	allows, err := a.allowed(ctx, batch, e.Order, order)
-	if err != nil {
-		return err
-	}
+	allows := a.allowed(batch, e.Order)
 	if left := subtractRuns(runs, allows); len(left) > 0 {
 		return fmt.Errorf("%w: transaction %d is not what the order to %s is about", ErrInvalid, left[0].First, order.Kind)
 	}
@@ -121,29 +163,11 @@ func (a *admission) entry(ctx context.Context, batch *admitted, e *object.Entry)
 
 // allowed returns, ascending, the transactions of a batch that an order is about: those
 // that it names or, with the source's verdicts, those that the source of a merge decided.
-func (a *admission) allowed(ctx context.Context, batch *admitted, number uint64, order *object.Order) ([]object.Run, error) {
-	if runs, known := batch.allows[number]; known {
-		return runs, nil
+func (a *admission) allowed(batch *admitted, number uint64) []object.Run {
+	if a.orders[number-1].Kind == object.OrderMerge {
+		return batch.source
 	}
-	var runs []object.Run
-	if order.Kind == object.OrderMerge {
-		source, err := a.Block(ctx, order.Source)
-		if err != nil {
-			return nil, err
-		}
-		if runs, err = a.Account(source).Runs(ctx, batch.Mark.Height, batch.ID); err != nil {
-			return nil, err
-		}
-	} else {
-		for _, item := range order.Items {
-			if item.Batch == batch.ID {
-				runs = append(runs, object.Run{First: item.First, Count: item.Count})
-			}
-		}
-		runs = UnionRuns(runs)
-	}
-	batch.allows[number] = runs
-	return runs, nil
+	return a.items[number-1][batch.ID]
 }
 
 // undecided refuses transactions that have a verdict here. Both ascend.
@@ -167,7 +191,7 @@ func excludedBefore(runs, have []object.Run) error {
 // direct adds what a batch's author takes to the branch himself.
 func (a *admission) direct(ctx context.Context, batch *admitted, e *object.Entry, runs []object.Run) error {
 	if !batch.direct {
-		if err := a.checkDirect(ctx, a.block, a.parent, batch.Batch); err != nil {
+		if err := a.checkDirect(ctx, a.Block, a.parent, batch.Batch); err != nil {
 			return err
 		}
 		batch.direct = true
@@ -266,7 +290,7 @@ func (a *admission) excludedIn(ctx context.Context, block object.Hash) (map[txID
 	if known := a.deciders[block]; known != nil {
 		return known, nil
 	}
-	b, err := a.Block(ctx, block)
+	b, err := a.Ledger.Block(ctx, block)
 	if err != nil {
 		return nil, err
 	}

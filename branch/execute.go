@@ -10,6 +10,7 @@ import (
 	"aergo/dtt"
 	"aergo/repo/object"
 	"aergo/repo/state"
+	"aergo/repo/store"
 )
 
 // StageTransactions is how many transactions of a block run as one stage. A block of more
@@ -63,9 +64,10 @@ type Span struct {
 // Executor runs the transactions of one block, in block order, and gathers what its body,
 // tree and receipts say. It is used by one goroutine; it runs transactions on many.
 type Executor struct {
-	chunks            ChunkReader
+	chain             Chain
 	runtime           Runtime
 	pool              *dtt.Pool
+	nodes             *state.Cache
 	writer            state.NodeWriter
 	options           dtt.Options
 	stageTransactions int // StageTransactions, but for tests
@@ -86,14 +88,33 @@ type Executor struct {
 // forgetting them sooner saves little, and reading them twice costs more memory than it.
 const executorCacheBytes = 192 << 20
 
-// NewExecutor returns an executor that starts from the state of the given root. The chain
-// must see what is put in writer. It uses the pool's workers.
-func NewExecutor(chain Chain, runtime Runtime, pool *dtt.Pool, root object.Hash, writer state.NodeWriter) *Executor {
-	return &Executor{
-		chunks: ChunkReader{Chain: chain}, runtime: runtime, pool: pool, writer: writer, stageTransactions: StageTransactions,
-		tree:    state.New(state.NewCache(chain.Objects, executorCacheBytes), root),
-		scratch: newStage(runtime, pool.Workers()), marks: map[object.Hash]uint64{},
+// NewExecutor returns an executor that starts from the state of the given root. It reads and
+// writes through w, and uses the ledger's workers.
+func (l *Ledger) NewExecutor(w store.Writer, root object.Hash) *Executor {
+	return l.newExecutor(Chain{w}, w, root, newStage(l.Runtime, l.Workers.Workers()))
+}
+
+// newExecutor is NewExecutor that finds transactions on a chain of its own, and uses working
+// memory that no other executor uses any more.
+func (l *Ledger) newExecutor(chain Chain, w store.Writer, root object.Hash, scratch *stage) *Executor {
+	x := &Executor{
+		chain: chain, runtime: l.Runtime, pool: l.Workers, writer: w, stageTransactions: StageTransactions,
+		scratch: scratch, marks: map[object.Hash]uint64{},
 	}
+	if l.Nodes == nil {
+		x.nodes = state.NewCache(w, executorCacheBytes)
+	} else {
+		x.nodes = l.Nodes.Over(w)
+	}
+	x.tree = state.New(x.nodes, root)
+	return x
+}
+
+// Account writes the account that follows from that of the given root by what the executor
+// has run.
+func (x *Executor) Account(ctx context.Context, root object.Hash) (Account, error) {
+	base := Account{state.New(x.nodes, root)}
+	return base.update(ctx, x.writer, x.entries, x.marks, x.pool.Workers())
 }
 
 // State returns the state so far.
@@ -195,26 +216,28 @@ func (x *Executor) run(ctx context.Context, spans []Span, given func(stage int) 
 		s.reset()
 		return err
 	}
-	var last *object.Chunk
-	var dict any
 	for i := range spans {
 		x.marks[spans[i].Batch.ID] = spans[i].Batch.Mark.Height
-		err := x.chunks.Transactions(ctx, spans[i].Batch, spans[i].First, spans[i].Count,
-			func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
-				if chunk != last {
-					last, dict = chunk, x.runtime.Prepare(chunk.Names)
-				}
-				s.add(item{tx: tx, dict: dict, span: i, index: index}, spans[i].Decided)
-				if (x.count+len(s.items))%x.stageTransactions == 0 {
-					return flush()
-				}
-				return nil
-			})
+	}
+	in := newFeed(x.chain, x.runtime, spans, x.pool.Workers())
+	defer in.drain()
+	for {
+		p, err := in.next(ctx)
 		if err != nil {
 			return err
 		}
+		if p == nil {
+			return flush()
+		}
+		for i := range p.items {
+			s.add(p.items[i], p.declared(i))
+			if (x.count+len(s.items))%x.stageTransactions == 0 {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
 	}
-	return flush()
 }
 
 // runStage orders, runs and applies one stage.

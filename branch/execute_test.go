@@ -45,8 +45,9 @@ func (b *book) executor(head Block, workers int) *Executor {
 	b.t.Helper()
 	pool := dtt.NewPool(workers)
 	b.t.Cleanup(pool.Close)
-	s := b.scratch()
-	return NewExecutor(Chain{s}, b.Runtime, pool, head.Header.State, s)
+	l := *b.Ledger
+	l.Workers = pool
+	return l.NewExecutor(b.scratch(), head.Header.State)
 }
 
 // followed runs spans by a tree.
@@ -55,18 +56,27 @@ func (b *book) followed(head Block, spans []Span, tree dtt.Tree, workers int) (*
 	return x, x.Follow(b.t.Context(), spans, tree)
 }
 
+// fill adds the transactions of spans to a stage.
+func (b *book) fill(s *stage, spans []Span) {
+	b.t.Helper()
+	in := newFeed(b.Chain, b.Runtime, spans, 1)
+	for {
+		p, err := in.next(b.t.Context())
+		must(b.t, err)
+		if p == nil {
+			return
+		}
+		for i := range p.items {
+			s.add(p.items[i], p.declared(i))
+		}
+	}
+}
+
 // listsOf returns the access lists of a stage of spans.
 func (b *book) listsOf(head Block, spans []Span) *dtt.Lists {
 	b.t.Helper()
 	s := newStage(b.Runtime, 1)
-	for i := range spans {
-		err := b.Transactions(b.t.Context(), spans[i].Batch, spans[i].First, spans[i].Count,
-			func(index uint64, tx *object.Transaction, chunk *object.Chunk) error {
-				s.add(item{tx: tx, dict: b.Runtime.Prepare(chunk.Names), span: i, index: index}, spans[i].Decided)
-				return nil
-			})
-		must(b.t, err)
-	}
+	b.fill(s, spans)
 	must(b.t, s.load(b.t.Context(), b.State(head), 1))
 	lists, err := s.lists(true)
 	must(b.t, err)

@@ -43,7 +43,7 @@ func person(name string) Signer {
 type book struct {
 	*Ledger
 	t          testing.TB
-	mem        *store.Memory
+	mem        store.Store
 	ada        Signer
 	branch     object.Hash
 	root       Block
@@ -52,7 +52,13 @@ type book struct {
 
 func newBook(t testing.TB, workers int) *book {
 	t.Helper()
-	b := &book{t: t, mem: store.NewMemory(), ada: person("ada"), timeMillis: 1_000_000}
+	return newBookIn(t, store.NewMemory(), workers)
+}
+
+// newBookIn is newBook with the objects in a store of its own.
+func newBookIn(t testing.TB, objects store.Store, workers int) *book {
+	t.Helper()
+	b := &book{t: t, mem: objects, ada: person("ada"), timeMillis: 1_000_000}
 	pool := dtt.NewPool(workers)
 	t.Cleanup(pool.Close)
 	b.Ledger = &Ledger{Chain: Chain{b.mem}, Runtime: table.NewRuntime(), Workers: pool, Keys: key.NewCache(16)}

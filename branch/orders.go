@@ -10,7 +10,8 @@ import (
 
 // checkOrders loads a block's orders and checks their right to be there. One of them at
 // most is a merge.
-func (l *Ledger) checkOrders(ctx context.Context, b Block, parent *Block, body *object.Body) ([]*object.Order, error) {
+func (l *Ledger) checkOrders(ctx context.Context, p *prepared) ([]*object.Order, error) {
+	b, body := p.Block, p.body
 	var orders []*object.Order
 	merges := object.Hash{}
 	seen := make(map[object.Hash]bool, len(body.Orders))
@@ -23,7 +24,11 @@ func (l *Ledger) checkOrders(ctx context.Context, b Block, parent *Block, body *
 		if err != nil {
 			return nil, err
 		}
-		if err := l.checkOrder(ctx, b, parent, id, o); err != nil {
+		err = l.checkOrder(ctx, b, p.parent, o)
+		if err == nil {
+			err = l.addSeal(ctx, p.seals, key.DomainOrder, o.Signer, id)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("order %s: %w", id.Short(), err)
 		}
 		if o.Kind == object.OrderMerge {
@@ -43,7 +48,7 @@ func (l *Ledger) checkOrders(ctx context.Context, b Block, parent *Block, body *
 	return orders, nil
 }
 
-func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, id object.Hash, o *object.Order) error {
+func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, o *object.Order) error {
 	ext, critical := object.UnknownCritical(o.Extensions)
 	switch {
 	case critical:
@@ -62,10 +67,7 @@ func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, id obje
 	if parent == nil || MarkTooOld(o.Mark.Height, b.Height) {
 		return fmt.Errorf("%w: its mark is outside the window", ErrInvalid)
 	}
-	if err := l.checkMark(ctx, *parent, o.Mark); err != nil {
-		return err
-	}
-	return l.checkSeal(ctx, key.DomainOrder, o.Signer, id)
+	return l.checkMark(ctx, *parent, o.Mark)
 }
 
 // checkMark checks that a mark is a block of this chain.
@@ -80,35 +82,61 @@ func (l *Ledger) checkMark(ctx context.Context, parent Block, m object.Mark) err
 	return nil
 }
 
-// checkBatch loads a batch and checks what must hold wherever it enters.
-func (l *Ledger) checkBatch(ctx context.Context, b Block, id object.Hash) (Batch, error) {
-	batch, err := l.Batch(ctx, id)
+// CheckBatches checks batches by themselves: lineage, extensions, the authors' signatures,
+// and that their marks are blocks of the lineage.
+func (l *Ledger) CheckBatches(ctx context.Context, ids []object.Hash) ([]Batch, error) {
+	seals := l.newSeals()
+	batches, err := l.loadBatches(ctx, ids, seals)
 	if err != nil {
-		return Batch{}, err
+		return nil, err
 	}
-	if err := l.CheckBatch(ctx, batch); err != nil {
-		return Batch{}, err
-	}
-	return batch, MayEnter(batch, b.Branch, b.Height)
+	seals.start(ctx, l.Workers.Workers())
+	return batches, seals.wait()
 }
 
-// CheckBatch checks a batch by itself: lineage, extensions, the author's signature, and
-// that its mark is a block of the lineage.
-func (l *Ledger) CheckBatch(ctx context.Context, batch Batch) error {
+// loadBatches loads batches and checks all but their signatures, which it gathers.
+func (l *Ledger) loadBatches(ctx context.Context, ids []object.Hash, seals *seals) ([]Batch, error) {
+	batches, signatures := make([]Batch, len(ids)), make([]key.Signature, len(ids))
+	err := each(ctx, l.Workers.Workers(), len(ids), func(i int) (err error) {
+		if batches[i], err = l.Batch(ctx, ids[i]); err == nil {
+			signatures[i], err = l.Chain.Seal(ctx, ids[i])
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	seals.verifier.Grow(len(ids))
+	marks := map[object.Hash]Block{}
+	for i := range batches {
+		if err := l.checkRecord(ctx, batches[i], marks); err != nil {
+			return nil, fmt.Errorf("batch %s: %w", ids[i].Short(), err)
+		}
+		seals.add(key.DomainBatch, batches[i].Author, ids[i], signatures[i])
+	}
+	return batches, nil
+}
+
+// checkRecord checks what a batch says by itself. marks keeps the blocks that were loaded.
+func (l *Ledger) checkRecord(ctx context.Context, batch Batch, marks map[object.Hash]Block) error {
 	if batch.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("batch %s: %w: %w: lineage %s", batch.ID.Short(), ErrInvalid, ErrForeign, batch.Lineage.Short())
+		return fmt.Errorf("%w: %w: lineage %s", ErrInvalid, ErrForeign, batch.Lineage.Short())
 	}
 	if id, found := object.UnknownCritical(batch.Extensions); found {
-		return fmt.Errorf("batch %s: %w: critical extension %d is unknown to this version", batch.ID.Short(), ErrInvalid, id)
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
 	}
-	mark, err := l.Block(ctx, batch.Mark.Block)
-	if err != nil {
-		return fmt.Errorf("batch %s: %w: mark: %w", batch.ID.Short(), ErrInvalid, err)
+	mark, known := marks[batch.Mark.Block]
+	if !known {
+		var err error
+		if mark, err = l.Block(ctx, batch.Mark.Block); err != nil {
+			return fmt.Errorf("%w: mark: %w", ErrInvalid, err)
+		}
+		marks[batch.Mark.Block] = mark
 	}
 	if mark.Height != batch.Mark.Height || mark.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("batch %s: %w: its mark is not in the lineage", batch.ID.Short(), ErrInvalid)
+		return fmt.Errorf("%w: its mark is not in the lineage", ErrInvalid)
 	}
-	return l.checkSeal(ctx, key.DomainBatch, batch.Author, batch.ID)
+	return nil
 }
 
 // MayEnter checks what a batch says of where it may go: until which height, and to which

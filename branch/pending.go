@@ -75,7 +75,7 @@ func (l *Ledger) runPending(ctx context.Context, p *Pending, head Block, w store
 	if p.Base != head.ID || done.Count == 0 {
 		done = Done{State: head.Header.State}
 	}
-	x := NewExecutor(Chain{w}, l.Runtime, l.Workers, done.State, w)
+	x := l.NewExecutor(w, done.State)
 	x.resume(done)
 	if left := batch.Count - done.Count; left > 0 {
 		if err := x.Propose(ctx, []Span{{Batch: batch, First: done.Count, Count: left}}); err != nil {

@@ -3,6 +3,7 @@ package branch
 import (
 	"bytes"
 	"context"
+	"maps"
 	"sync"
 
 	"aergo/repo/object"
@@ -17,7 +18,10 @@ type Scratch struct {
 	objects map[object.Hash]scratchObject
 }
 
-type scratchObject struct{ data, seal []byte }
+type scratchObject struct {
+	kind       object.Kind
+	data, seal []byte
+}
 
 // NewScratch returns an empty scratch over objects.
 func NewScratch(ctx context.Context, objects store.Reader) (*Scratch, error) {
@@ -30,11 +34,39 @@ func (s *Scratch) Put(kind object.Kind, h object.Hash, data []byte) error {
 }
 
 // PutSealed implements store.Writer.
-func (s *Scratch) PutSealed(_ object.Kind, h object.Hash, data, seal []byte) error {
+func (s *Scratch) PutSealed(kind object.Kind, h object.Hash, data, seal []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.objects[h]; !ok {
-		s.objects[h] = scratchObject{bytes.Clone(data), bytes.Clone(seal)}
+		s.objects[h] = scratchObject{kind, bytes.Clone(data), bytes.Clone(seal)}
+	}
+	return nil
+}
+
+// Grow makes room for so many objects more.
+func (s *Scratch) Grow(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	objects := make(map[object.Hash]scratchObject, len(s.objects)+n)
+	maps.Copy(objects, s.objects)
+	s.objects = objects
+}
+
+// Take is PutSealed for memory that becomes the scratch's own.
+func (s *Scratch) Take(kind object.Kind, h object.Hash, data, seal []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.objects[h] = scratchObject{kind, data, seal}
+}
+
+// Flush puts all that the scratch holds into w.
+func (s *Scratch) Flush(w store.Writer) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for h, o := range s.objects {
+		if err := w.PutSealed(o.kind, h, o.data, o.seal); err != nil {
+			return err
+		}
 	}
 	return nil
 }

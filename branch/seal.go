@@ -19,6 +19,9 @@ type Ledger struct {
 	Workers   *dtt.Pool
 	Directory *directory.Directory
 	Keys      *key.Cache
+	// Nodes keeps what blocks read and write of states and accounts from one block to the
+	// next; without it each block begins with nothing in memory.
+	Nodes *state.Cache
 }
 
 // Signer signs records in the name of an identity.
@@ -47,17 +50,17 @@ func (l *Ledger) Seal(ctx context.Context, w store.Writer, d Draft, producer Sig
 		Producer: producer.Identity, Delegates: directory.Delegates(l.Directory.Owner), NextDelegates: directory.Delegates(l.Directory.Owner),
 		State: x.State().Root(),
 	}
-	base := Account{state.New(w, state.EmptyRoot())}
+	base := state.EmptyRoot()
 	if d.Parent != nil {
 		h.Parent, h.Height = d.Parent.ID, d.Parent.Height+1
 		h.TimeMillis = max(h.TimeMillis, d.Parent.TimeMillis+1)
-		base = Account{state.New(w, d.Parent.Header.Account)}
+		base = d.Parent.Header.Account
 	}
 	if d.Absorbed != nil {
 		h.Absorbed = d.Absorbed.ID
 		h.TimeMillis = max(h.TimeMillis, d.Absorbed.TimeMillis+1)
 	}
-	account, err := base.update(ctx, w, x.Entries(), x.marks, l.Workers.Workers())
+	account, err := x.Account(ctx, base)
 	if err != nil {
 		return Block{}, err
 	}
@@ -140,7 +143,7 @@ func (l *Ledger) PutRoot(ctx context.Context, w store.Writer, branch object.Hash
 	if _, err := putEmpty(w); err != nil {
 		return Block{}, err
 	}
-	x := NewExecutor(Chain{w}, l.Runtime, l.Workers, state.EmptyRoot(), w)
+	x := l.NewExecutor(w, state.EmptyRoot())
 	return l.Seal(ctx, w, Draft{Branch: branch, Now: now, Run: x}, producer)
 }
 

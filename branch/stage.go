@@ -54,14 +54,12 @@ type stage struct {
 	units     map[unitKey]dtt.Unit
 	lastKey   []byte
 	lastSlot  uint32
-	declare   func(contract.Access) // takes an access of the transaction being added
 	builder   dtt.ListBuilder
 	hands     []hand // of the workers
 }
 
 func newStage(runtime Runtime, workers int) *stage {
 	s := &stage{runtime: runtime, table: newSlotTable(), units: map[unitKey]dtt.Unit{}, hands: make([]hand, workers)}
-	s.declare = s.take
 	s.reset()
 	return s
 }
@@ -78,19 +76,18 @@ func (s *stage) reset() {
 
 func (s *stage) slot(id uint32) *slot { return s.table.slots[id] }
 
-// add appends a transaction and what it declares. One that is decided already declares
-// nothing, since it does not run.
-func (s *stage) add(it item, decided bool) {
-	if !decided {
-		s.runtime.Declare(it.tx, it.dict, s.declare)
-		sortReaches(s.reaches[s.starts[len(s.items)]:])
+// add appends a transaction and what it declares.
+func (s *stage) add(it item, declared []contract.Access) {
+	for i := range declared {
+		s.take(&declared[i])
 	}
+	sortReaches(s.reaches[s.starts[len(s.items)]:])
 	s.items = append(s.items, it)
 	s.starts = append(s.starts, uint32(len(s.reaches)))
 }
 
 // take appends an access of the transaction that is being added.
-func (s *stage) take(a contract.Access) {
+func (s *stage) take(a *contract.Access) {
 	// Operations of one table all name the same schema row, and each its own row a few
 	// times over, so the last key is worth remembering.
 	if s.lastKey == nil || !bytes.Equal(a.Key, s.lastKey) {

@@ -22,24 +22,18 @@ type Traced struct {
 // Trace runs a block's transactions again, one by one in block order, and calls fn for
 // each that applied. What fn is given is its own.
 func (l *Ledger) Trace(ctx context.Context, b Block, fn func(Traced) error) error {
-	body, err := l.Body(ctx, b)
+	p, err := l.prepare(ctx, b)
 	if err != nil {
 		return err
 	}
-	var parent *Block
-	before := state.EmptyRoot()
-	if !b.Parent.IsZero() {
-		p, err := l.Block(ctx, b.Parent)
-		if err != nil {
-			return err
-		}
-		parent, before = &p, p.Header.State
+	if err := p.seals.wait(); err != nil {
+		return err
 	}
-	spans, err := l.checkEntries(ctx, b, parent, body)
+	spans, err := l.checkEntries(ctx, p)
 	if err != nil {
 		return err
 	}
-	base := state.New(l.Objects, before)
+	base := state.New(l.Objects, p.before())
 	if err := SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
 		return err
 	}

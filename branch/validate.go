@@ -10,6 +10,7 @@ import (
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/state"
+	"aergo/repo/store"
 )
 
 // markWindow is how many blocks behind its block the mark of a batch may lie that enters
@@ -24,45 +25,172 @@ func MarkTooOld(mark, height uint64) bool { return height > mark+markWindow }
 // every right to enter, the tree, every verdict and every root. The parent has been
 // validated, and so has what the block absorbed, at least as a foreign block.
 func (l *Ledger) Validate(ctx context.Context, b Block) error {
-	if err := l.validate(ctx, b); err != nil {
+	p, err := l.prepare(ctx, b)
+	if err == nil {
+		err = l.finish(ctx, p, func() (*Executor, error) {
+			w, err := NewScratch(ctx, l.Objects)
+			return l.newExecutor(l.Chain, w, p.before(), newStage(l.Runtime, l.Workers.Workers())), err
+		})
+	}
+	return atBlock(b, err)
+}
+
+// Accept is Validate that keeps what execution writes: the nodes of the block's trees go to
+// w, which holds those of its parent. If it fails, w must be rolled back.
+func (l *Ledger) Accept(ctx context.Context, w store.Writer, b Block) error {
+	p, err := l.prepare(ctx, b)
+	if err == nil {
+		err = l.accept(ctx, w, p, newStage(l.Runtime, l.Workers.Workers()))
+	}
+	return atBlock(b, err)
+}
+
+// accept executes a prepared block through w. What it writes is kept in memory too: the next
+// block reads it.
+func (l *Ledger) accept(ctx context.Context, w store.Writer, p *prepared, scratch *stage) error {
+	return l.finish(ctx, p, func() (*Executor, error) {
+		x := l.newExecutor(l.Chain, w, p.before(), scratch)
+		x.writer = x.nodes.Through(w)
+		return x, nil
+	})
+}
+
+// preparedAhead is how many blocks AcceptAll prepares before the one that is executed is done:
+// what is in memory is bounded by it.
+const preparedAhead = 1
+
+// AcceptAll is Accept for blocks one after another, each of which may be the parent of a
+// later one. While one is executed the next is read and its signatures are checked, so that
+// no processor waits for another. next gives the blocks, and false behind the last one; it
+// runs beside the execution of earlier blocks. done, which may be nil, is told of each block
+// that has been accepted. After a failure nothing is accepted any more; the error is that of
+// the first block that fails.
+func (l *Ledger) AcceptAll(ctx context.Context, w store.Writer, next func() (Block, bool, error), done func(Block) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	ready := make(chan *prepared, preparedAhead)
+	var failure error // of reading ahead; to be looked at when ready is closed
+	go func() {
+		defer close(ready)
+		for {
+			b, more, err := next()
+			if err != nil || !more {
+				failure = err
+				return
+			}
+			p, err := l.prepare(ctx, b)
+			if err != nil {
+				failure = atBlock(b, err)
+				return
+			}
+			select {
+			case ready <- p:
+			case <-ctx.Done():
+				failure = errors.Join(ctx.Err(), p.seals.wait())
+				return
+			}
+		}
+	}()
+	var err error
+	scratch := newStage(l.Runtime, l.Workers.Workers())
+	for p := range ready {
+		if err != nil {
+			_ = p.seals.wait()
+			continue
+		}
+		if err = atBlock(p.Block, l.accept(ctx, w, p, scratch)); err == nil && done != nil {
+			err = done(p.Block)
+		}
+		if err != nil {
+			cancel()
+		}
+	}
+	cancel()
+	if err != nil {
+		return err
+	}
+	return failure
+}
+
+func atBlock(b Block, err error) error {
+	if err != nil {
 		return fmt.Errorf("block %s at height %d: %w", b.ID.Short(), b.Height, err)
 	}
 	return nil
 }
 
-func (l *Ledger) validate(ctx context.Context, b Block) error {
-	parent, err := l.checkHeader(ctx, b)
-	if err != nil {
-		return err
+// prepared is a block of which all has been checked that needs nothing of what the blocks
+// before it lead to. Its signatures are being checked.
+type prepared struct {
+	Block
+	parent  *Block
+	body    *object.Body
+	orders  []*object.Order
+	batches []Batch
+	tree    dtt.Tree
+	seals   *seals
+}
+
+// prepare reads a block whose parent has been read.
+func (l *Ledger) prepare(ctx context.Context, b Block) (*prepared, error) {
+	p := &prepared{Block: b, seals: l.newSeals()}
+	var err error
+	if p.parent, err = l.checkHeader(ctx, b, p.seals); err != nil {
+		return nil, err
 	}
-	body, err := l.Body(ctx, b)
-	if err != nil {
-		return err
+	if p.body, err = l.Body(ctx, b); err != nil {
+		return nil, err
 	}
-	spans, err := l.checkEntries(ctx, b, parent, body)
-	if err != nil {
-		return err
+	if p.orders, err = l.checkOrders(ctx, p); err != nil {
+		return nil, err
 	}
-	scratch, err := NewScratch(ctx, l.Objects)
-	if err != nil {
-		return err
+	if p.batches, err = l.loadBatches(ctx, batchesOf(p.body), p.seals); err != nil {
+		return nil, err
 	}
-	before, account := state.EmptyRoot(), state.EmptyRoot()
-	if parent != nil {
-		before, account = parent.Header.State, parent.Header.Account
+	if p.tree, err = l.Tree(ctx, b); err != nil {
+		return nil, err
 	}
-	tree, err := l.Tree(ctx, b)
-	if err != nil {
-		return err
+	// Signatures are half of the work, and need nothing of the rest.
+	p.seals.start(ctx, l.Workers.Workers())
+	return p, nil
+}
+
+// finish executes a prepared block. What is wrong with a signature comes before what is
+// wrong with what was signed.
+func (l *Ledger) finish(ctx context.Context, p *prepared, executor func() (*Executor, error)) error {
+	spans, err := l.checkEntries(ctx, p)
+	if err == nil {
+		var x *Executor
+		if x, err = executor(); err == nil {
+			err = l.execute(ctx, x, p, spans)
+		}
 	}
-	x := NewExecutor(Chain{scratch}, l.Runtime, l.Workers, before, scratch)
+	if bad := p.seals.wait(); bad != nil {
+		return bad
+	}
+	return err
+}
+
+// before returns the root of the state that the block begins with.
+func (p *prepared) before() object.Hash {
+	if p.parent == nil {
+		return state.EmptyRoot()
+	}
+	return p.parent.Header.State
+}
+
+// execute runs what a block takes and compares what comes of it with what the block says.
+func (l *Ledger) execute(ctx context.Context, x *Executor, p *prepared, spans []Span) error {
+	account := state.EmptyRoot()
+	if p.parent != nil {
+		account = p.parent.Header.Account
+	}
 	if err := SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
 		return err
 	}
-	if err := x.Follow(ctx, spans, tree); err != nil {
+	if err := x.Follow(ctx, spans, p.tree); err != nil {
 		return err
 	}
-	return l.compare(ctx, b, body, x, Account{state.New(scratch, account)}, scratch)
+	return l.compare(ctx, p.Block, p.body, x, account)
 }
 
 // Tree loads the DTT of a block.
@@ -78,8 +206,9 @@ func (c Chain) Tree(ctx context.Context, b Block) (dtt.Tree, error) {
 	return tree, nil
 }
 
-// compare checks what an execution came to against what the block says.
-func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Executor, account Account, w state.NodeWriter) error {
+// compare checks what an execution came to against what the block says; account is the root
+// of the account before it.
+func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Executor, account object.Hash) error {
 	ran := object.Body{Orders: body.Orders, Entries: x.Entries()}
 	if err := compareBodies(body, &ran); err != nil {
 		return err
@@ -95,7 +224,7 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 	if got := pieces[len(pieces)-1].Hash; got != b.Receipts {
 		return fmt.Errorf("%w: receipts are %s, execution gives %s", ErrInvalid, b.Receipts.Short(), got.Short())
 	}
-	after, err := account.update(ctx, w, x.Entries(), x.marks, l.Workers.Workers())
+	after, err := x.Account(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -145,7 +274,7 @@ func sameExclusion(a, b *object.Exclusion) bool {
 
 // checkHeader checks everything that a header says but its roots, and returns the parent,
 // nil for a root block.
-func (l *Ledger) checkHeader(ctx context.Context, b Block) (*Block, error) {
+func (l *Ledger) checkHeader(ctx context.Context, b Block, seals *seals) (*Block, error) {
 	if id, found := object.UnknownCritical(b.Extensions); found {
 		return nil, fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
 	}
@@ -166,7 +295,7 @@ func (l *Ledger) checkHeader(ctx context.Context, b Block) (*Block, error) {
 			return nil, fmt.Errorf("%w: its delegates are not its producer", ErrInvalid)
 		}
 	}
-	if err := l.checkSeal(ctx, key.DomainBlock, b.Producer, b.ID); err != nil {
+	if err := l.addSeal(ctx, seals, key.DomainBlock, b.Producer, b.ID); err != nil {
 		return nil, err
 	}
 	if !b.Absorbed.IsZero() {
@@ -191,14 +320,13 @@ func (l *Ledger) checkHeader(ctx context.Context, b Block) (*Block, error) {
 	return &parent, nil
 }
 
-func (l *Ledger) checkSeal(ctx context.Context, domain key.Domain, who object.Identity, id object.Hash) error {
+// addSeal reads the signature beside a record and gathers it for checking.
+func (l *Ledger) addSeal(ctx context.Context, to *seals, domain key.Domain, who object.Identity, id object.Hash) error {
 	sig, err := l.Chain.Seal(ctx, id)
 	if err != nil {
 		return err
 	}
-	if err := l.Keys.Verify(key.Public(who.Key), domain, l.Directory.Lineage, id, sig); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrInvalid, id.Short(), err)
-	}
+	to.add(domain, who, id, sig)
 	return nil
 }
 

@@ -79,7 +79,7 @@ func (b *book) make(p plan) (block Block) {
 		if p.parent != nil {
 			root = p.parent.Header.State
 		}
-		x := NewExecutor(Chain{w}, b.Runtime, b.Workers, root, w)
+		x := b.NewExecutor(w, root)
 		must(b.t, SettleSpans(b.t.Context(), Chain{w}, b.Runtime, x.State(), p.spans, 2))
 		must(b.t, x.Propose(b.t.Context(), p.spans))
 		if p.branch.IsZero() {

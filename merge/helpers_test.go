@@ -123,7 +123,7 @@ func (l *line) commitAs(author branch.Signer, change func(*object.Batch), transa
 		var err error
 		batch, err = branch.PutBatch(w, record, author)
 		must(l.t, err)
-		x := branch.NewExecutor(branch.Chain{Objects: w}, l.Runtime, l.Workers, l.head.Header.State, w)
+		x := l.NewExecutor(w, l.head.Header.State)
 		if batch.Count > 0 {
 			must(l.t, x.Propose(l.t.Context(), []branch.Span{{Batch: batch, Count: batch.Count}}))
 		}

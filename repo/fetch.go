@@ -154,13 +154,12 @@ func (r *Repo) admit(ctx context.Context, rc *receiver, heads ...object.Hash) er
 	if err != nil {
 		return err
 	}
-	for i, id := range rc.blocks {
-		if _, err := j.check(ctx, id); err != nil {
-			return err
-		}
-		r.opts.Progress(Progress{Phase: "verifying", Done: uint64(i + 1), Total: uint64(len(rc.blocks))})
-	}
-	return nil
+	done := uint64(0)
+	return j.checkAll(ctx, rc.blocks, func(judged) error {
+		done++
+		r.opts.Progress(Progress{Phase: "verifying", Done: done, Total: uint64(len(rc.blocks))})
+		return nil
+	})
 }
 
 // track notes where a branch of a remote stands, and returns where it stood.

@@ -7,6 +7,7 @@ import (
 	"aergo/branch"
 	"aergo/consensus/directory"
 	"aergo/repo/object"
+	"aergo/repo/state"
 )
 
 // judge says of blocks that came from elsewhere whether they hold.
@@ -27,7 +28,7 @@ type judge struct {
 // judge returns a judge that reads through the ledger.
 func (r *Repo) judge(ctx context.Context, l *branch.Ledger) (*judge, error) {
 	j := &judge{
-		ledger: l, own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
+		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
 	}
 	branches, err := r.refs.Branches(ctx)
 	if err != nil {
@@ -41,6 +42,20 @@ func (r *Repo) judge(ctx context.Context, l *branch.Ledger) (*judge, error) {
 		j.trunks = append(j.trunks, head)
 	}
 	return j, nil
+}
+
+// judgeCacheBytes is for the nodes of states and accounts that blocks after one another share.
+const judgeCacheBytes = 192 << 20
+
+// judgeTransactions bounds the transactions of blocks that are executed at once: more of them
+// share the workers inside a block as well.
+const judgeTransactions = 1 << 16
+
+// remembering returns a ledger that keeps nodes from one block to the next.
+func remembering(l *branch.Ledger) *branch.Ledger {
+	with := *l
+	with.Nodes = state.NewCache(l.Objects, judgeCacheBytes)
+	return &with
 }
 
 // onTrunk says whether a block is on the chain of one of our branches. It walks those back
@@ -100,28 +115,103 @@ func (j *judge) isOwn(ctx context.Context, b branch.Block) (bool, error) {
 	return verdict, nil
 }
 
-// check checks a block whose ancestors have been checked, and says whether it is our own.
-func (j *judge) check(ctx context.Context, id object.Hash) (own bool, err error) {
-	b, err := j.ledger.Block(ctx, id)
-	if err != nil {
-		return false, err
-	}
-	if own, err = j.isOwn(ctx, b); err != nil {
-		return false, err
-	}
-	if own {
-		return true, j.ledger.Validate(ctx, b)
-	}
-	if err := j.foreign(ctx, b); err != nil {
-		return false, fmt.Errorf("block %s at height %d: %w", id.Short(), b.Height, err)
-	}
-	return false, nil
+// judged is a block that a judge has looked at.
+type judged struct {
+	branch.Block
+	body *object.Body
+	own  bool
+	home *directory.Directory // who made it, if it is not our own
 }
 
-func (j *judge) foreign(ctx context.Context, b branch.Block) error {
-	if err := j.producer(ctx, b); err != nil {
-		return err
+// checkAll checks blocks, the ancestors of each before it, and calls fn for each in that
+// order. Executing a block needs what the blocks before it say they lead to, and not that
+// it has been checked; so as many are executed at once as there are workers, as long as they
+// are small. The error is that of the first block at fault.
+func (j *judge) checkAll(ctx context.Context, ids []object.Hash, fn func(judged) error) error {
+	type task struct {
+		judged
+		done chan error
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running []task
+	inside := uint64(0) // transactions of those
+	defer func() {
+		cancel()
+		for _, t := range running {
+			_ = <-t.done
+		}
+	}()
+	first := func() error {
+		t := running[0]
+		running = running[1:]
+		if err := <-t.done; err != nil {
+			return err
+		}
+		inside -= t.body.Transactions()
+		return fn(t.judged)
+	}
+	for _, id := range ids {
+		t := task{done: make(chan error, 1)}
+		var err error
+		if t.judged, err = j.classify(ctx, id); err != nil {
+			for len(running) > 0 { // what is wrong with an earlier block comes first
+				if earlier := first(); earlier != nil {
+					return earlier
+				}
+			}
+			return err
+		}
+		n := t.body.Transactions()
+		for len(running) > 0 && (len(running) >= j.ledger.Workers.Workers() || inside+n > judgeTransactions) {
+			if err := first(); err != nil {
+				return err
+			}
+		}
+		inside += n
+		running = append(running, t)
+		go func() { t.done <- j.check(ctx, t.judged) }()
+	}
+	for len(running) > 0 {
+		if err := first(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// classify says whose a block is.
+func (j *judge) classify(ctx context.Context, id object.Hash) (out judged, err error) {
+	if out.Block, err = j.ledger.Block(ctx, id); err != nil {
+		return out, err
+	}
+	if out.body, err = j.ledger.Body(ctx, out.Block); err != nil || out.Branch.IsZero() {
+		return out, err
+	}
+	if out.own, err = j.isOwn(ctx, out.Block); err != nil || out.own {
+		return out, err
+	}
+	if out.home, err = j.producer(ctx, out.Block); err != nil {
+		return out, fmt.Errorf("block %s at height %d: %w", id.Short(), out.Height, err)
+	}
+	return out, nil
+}
+
+// check checks a block that has been classified, beside others.
+func (j *judge) check(ctx context.Context, b judged) error {
+	switch {
+	case b.Branch.IsZero(): // a Directory's: who it belongs to is part of the genesis
+		_, err := directory.Load(ctx, j.ledger.Objects, b.ID)
+		return err
+	case b.own:
+		return j.ledger.Validate(ctx, b.Block)
+	}
+	if err := j.foreign(ctx, b); err != nil {
+		return fmt.Errorf("block %s at height %d: %w", b.ID.Short(), b.Height, err)
+	}
+	return nil
+}
+
+func (j *judge) foreign(ctx context.Context, b judged) error {
 	if id, found := object.UnknownCritical(b.Extensions); found {
 		return fmt.Errorf("%w: critical extension %d is unknown to this version", branch.ErrInvalid, id)
 	}
@@ -146,46 +236,43 @@ func (j *judge) foreign(ctx context.Context, b branch.Block) error {
 			return fmt.Errorf("%w: it is not later than what it absorbs", branch.ErrInvalid)
 		}
 	}
-	return j.batches(ctx, b)
+	return j.batches(ctx, b.body)
 }
 
-// producer checks that a foreign block was made by who its own Directory says.
-func (j *judge) producer(ctx context.Context, b branch.Block) error {
+// producer returns the Directory of a foreign block, and checks that the block was made by
+// who that says.
+func (j *judge) producer(ctx context.Context, b branch.Block) (*directory.Directory, error) {
 	d, ok := j.directories[b.Directory]
 	if !ok {
 		var err error
 		if d, err = directory.Load(ctx, j.ledger.Objects, b.Directory); err != nil {
-			return err
+			return nil, err
 		}
 		j.directories[b.Directory] = d
 	}
 	if d.Lineage != j.ledger.Directory.Lineage || b.Lineage != d.Lineage {
-		return fmt.Errorf("%w: %w: its Directory is of lineage %s", branch.ErrInvalid, branch.ErrForeign, d.Lineage.Short())
+		return nil, fmt.Errorf("%w: %w: its Directory is of lineage %s", branch.ErrInvalid, branch.ErrForeign, d.Lineage.Short())
 	}
 	if !d.Native(d.ID, b.Producer.Key) {
-		return fmt.Errorf("%w: producer %x is not the delegate of its Directory", branch.ErrInvalid, b.Producer.Key[:4])
+		return nil, fmt.Errorf("%w: producer %x is not the delegate of its Directory", branch.ErrInvalid, b.Producer.Key[:4])
 	}
-	return nil
+	return d, nil
 }
 
 // batches checks the batches that a foreign block took.
-func (j *judge) batches(ctx context.Context, b branch.Block) error {
-	body, err := j.ledger.Body(ctx, b)
+func (j *judge) batches(ctx context.Context, body *object.Body) error {
+	ids := make([]object.Hash, len(body.Entries))
+	for i := range body.Entries {
+		ids[i] = body.Entries[i].Batch
+	}
+	batches, err := j.ledger.CheckBatches(ctx, ids)
 	if err != nil {
 		return err
 	}
 	for i := range body.Entries {
-		e := &body.Entries[i]
-		batch, err := j.ledger.Batch(ctx, e.Batch)
-		if err != nil {
-			return err
-		}
-		if err := j.ledger.CheckBatch(ctx, batch); err != nil {
-			return err
-		}
-		for _, run := range e.Runs {
-			if run.First+run.Count > batch.Count {
-				return fmt.Errorf("%w: batch %s has no transaction %d", branch.ErrInvalid, e.Batch.Short(), run.First+run.Count-1)
+		for _, run := range body.Entries[i].Runs {
+			if run.First+run.Count > batches[i].Count {
+				return fmt.Errorf("%w: batch %s has no transaction %d", branch.ErrInvalid, ids[i].Short(), run.First+run.Count-1)
 			}
 		}
 	}

@@ -46,15 +46,15 @@ func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) 
 	}
 	// What is on a branch of ours is judged like anything else.
 	v.judge = &judge{
-		ledger: l, own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
+		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
 	}
-	for i, id := range ids {
-		if err := v.block(ctx, id); err != nil {
-			return v.out, err
-		}
-		r.opts.Progress(Progress{Phase: "verifying", Done: uint64(i + 1), Total: uint64(len(ids))})
-	}
-	return v.out, nil
+	done := uint64(0)
+	err = v.judge.checkAll(ctx, ids, func(b judged) error {
+		done++
+		r.opts.Progress(Progress{Phase: "verifying", Done: done, Total: uint64(len(ids))})
+		return v.block(ctx, b)
+	})
+	return v.out, err
 }
 
 // verification is a Verify on its way.
@@ -112,49 +112,30 @@ func (v *verification) tag(ctx context.Context, t ref.Tag) error {
 	return nil
 }
 
-// block verifies one block, whose ancestors have been verified.
-func (v *verification) block(ctx context.Context, id object.Hash) error {
-	b, err := v.judge.ledger.Block(ctx, id)
-	if err != nil {
-		return err
-	}
-	if b.Branch.IsZero() { // a Directory's: who it belongs to is part of the genesis
-		_, err := directory.Load(ctx, v.judge.ledger.Objects, id)
+// block counts a block that has been checked.
+func (v *verification) block(ctx context.Context, b judged) error {
+	switch {
+	case b.Branch.IsZero():
 		v.out.Signatures++
-		return err
-	}
-	own, err := v.judge.check(ctx, id)
-	if err != nil {
-		return err
-	}
-	if !own {
-		own = v.elsewhere(ctx, b)
-	}
-	if own {
+		return nil
+	case b.own || v.elsewhere(ctx, b):
 		v.out.Blocks++
-	} else {
+	default:
 		v.out.Foreign++
 	}
-	return v.count(ctx, b)
+	v.count(b.body)
+	return nil
 }
 
 // elsewhere says whether a foreign block holds in the repository that made it. Nothing
 // here depends on the answer: a merge ran its transactions anew.
-func (v *verification) elsewhere(ctx context.Context, b branch.Block) bool {
-	home, ok := v.judge.directories[b.Directory]
-	if !ok {
-		return false
-	}
+func (v *verification) elsewhere(ctx context.Context, b judged) bool {
 	l := *v.judge.ledger
-	l.Directory = home
-	return l.Validate(ctx, b) == nil
+	l.Directory = b.home
+	return l.Validate(ctx, b.Block) == nil
 }
 
-func (v *verification) count(ctx context.Context, b branch.Block) error {
-	body, err := v.judge.ledger.Body(ctx, b)
-	if err != nil {
-		return err
-	}
+func (v *verification) count(body *object.Body) {
 	batches := map[object.Hash]bool{}
 	for i := range body.Entries {
 		batches[body.Entries[i].Batch] = true
@@ -162,7 +143,6 @@ func (v *verification) count(ctx context.Context, b branch.Block) error {
 	}
 	v.out.Transactions += body.Transactions()
 	v.out.Signatures += uint64(1 + len(batches) + len(body.Orders))
-	return nil
 }
 
 // ancestors returns blocks and all that they descend from, over parents, absorbed heads

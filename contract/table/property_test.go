@@ -410,6 +410,59 @@ func TestModel(t *testing.T) {
 	}
 }
 
+// TestApart: operations on rows of their own come to the same without an overlay.
+func TestApart(t *testing.T) {
+	g := newGenerator(t, rand.Uint64())
+	r, seen := NewRunner(), map[object.Verdict]int{}
+	for range 6000 {
+		saw, start := g.model(), g.model()
+		if g.IntN(2) == 0 {
+			start = saw.clone()
+		}
+		drafts := g.transaction(saw)
+		names, payload := encode(t, saw, drafts)
+		for _, op := range drafts { // perhaps somebody did the same
+			if g.IntN(4) > 0 {
+				_ = start.do(op, false)
+			}
+		}
+		ops, err := NewDecoder(NewDict(names)).Decode(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(ops) == 1 || !apart(ops) {
+			continue
+		}
+		r.base.View = start.state(t)
+		var results [2]string
+		for i, run := range []func([]Op, *contract.Outcome) error{r.runApart, r.runLayered} {
+			var out contract.Outcome
+			out.Reset()
+			if err := run(ops, &out); err != nil {
+				t.Fatal(err)
+			}
+			after := start.state(t)
+			after.apply(t, &out)
+			results[i] = fmt.Sprint(out.Verdict, out.Exclusion != nil, after.rows(t))
+			if out.Exclusion != nil {
+				results[i] += fmt.Sprintf("%+v", *out.Exclusion)
+			}
+			for _, e := range out.Effects {
+				results[i] += fmt.Sprintf(" %x %d %v %d", e.Key, e.Kind, e.Ensure, e.Op)
+			}
+			seen[out.Verdict]++
+		}
+		if results[0] != results[1] {
+			t.Fatalf("on %v:\napart   %s\nlayered %s\n%x", start.text(), results[0], results[1], payload)
+		}
+	}
+	for _, v := range []object.Verdict{object.VerdictApplied, object.VerdictNoop, object.VerdictExcluded} {
+		if seen[v] < 20 {
+			t.Errorf("only %d transactions were %v: the test says little", seen[v], v)
+		}
+	}
+}
+
 // conflict says whether two access lists do not commute.
 func conflict(a, b []contract.Access) bool {
 	x, y := confine(nil, a).declared, confine(nil, b).declared

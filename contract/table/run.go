@@ -92,7 +92,35 @@ func (r *Runner) runOne(ops []Op, out *contract.Outcome) error {
 	return r.settle(ops, 0, &fail, out)
 }
 
+// apartOps is up to how many operations a look at each pair of them, whether they are on one
+// row, is cheaper than an overlay.
+const apartOps = 8
+
+// apart says whether no operation of a transaction is on a row, or follows the schema, that
+// another one changes.
+func apart(ops []Op) bool {
+	if len(ops) > apartOps {
+		return false
+	}
+	for i := range ops {
+		for j := range i {
+			if ops[i].Code == Define || ops[j].Code == Define || bytes.Equal(ops[i].Key, ops[j].Key) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 func (r *Runner) runMany(ops []Op, out *contract.Outcome) error {
+	if apart(ops) {
+		return r.runApart(ops, out)
+	}
+	return r.runLayered(ops, out)
+}
+
+// runLayered is runMany for any operations: each sees those before it through the overlay.
+func (r *Runner) runLayered(ops []Op, out *contract.Outcome) error {
 	r.overlay.reset(&r.base)
 	r.steps.Reset()
 	for i := range ops {
@@ -108,6 +136,21 @@ func (r *Runner) runMany(ops []Op, out *contract.Outcome) error {
 		}
 	}
 	return r.overlay.emit(out)
+}
+
+// runApart is runMany for operations none of which sees what another has done.
+func (r *Runner) runApart(ops []Op, out *contract.Outcome) error {
+	for i := range ops {
+		fail, err := r.step(&ops[i], &r.base, strict, out)
+		if err != nil {
+			return err
+		}
+		if fail.failed() {
+			return r.settle(ops, i, &fail, out)
+		}
+		out.Effects[len(out.Effects)-1].Op = uint64(i)
+	}
+	return nil
 }
 
 // absorb lets the overlay take the effect of the step just made, of operation i.

@@ -3,6 +3,7 @@ package key
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -106,6 +107,9 @@ func NewVerifier(c *Cache) *Verifier { return &Verifier{cache: c} }
 func (v *Verifier) Add(pub Public, d Domain, lineage, id object.Hash, sig Signature) {
 	v.items = append(v.items, signed{pub: pub, domain: d, lineage: lineage, id: id, sig: sig})
 }
+
+// Grow makes room for so many more signatures.
+func (v *Verifier) Grow(n int) { v.items = slices.Grow(v.items, max(n, 0)) }
 
 // Len returns the number of queued signatures.
 func (v *Verifier) Len() int { return len(v.items) }

@@ -1,8 +1,10 @@
 package state
 
 import (
+	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"aergo/repo/object"
 )
@@ -28,25 +30,54 @@ const cacheShards = 16
 // young is half of the size it becomes the old, and the old is forgotten.
 type Cache struct {
 	next   NodeReader
-	shards [cacheShards]cacheShard
+	shards *[cacheShards]cacheShard
 }
 
 type cacheShard struct {
 	mu         sync.Mutex
-	young, old map[object.Hash]*node
+	young, old map[object.Hash]*cached
 	youngBytes int
 	halfBytes  int
 }
 
+// cached is a node in a cache: decoded, or only its bytes until it is first read.
+type cached struct {
+	data []byte
+	node atomic.Pointer[node]
+}
+
 // NewCache returns a Cache of about maxBytes in front of next.
 func NewCache(next NodeReader, maxBytes int) *Cache {
-	c := &Cache{next: next}
+	c := &Cache{next: next, shards: new([cacheShards]cacheShard)}
 	for i := range c.shards {
 		c.shards[i].halfBytes = maxBytes / cacheShards / 2
-		c.shards[i].young = make(map[object.Hash]*node)
+		c.shards[i].young = make(map[object.Hash]*cached)
 	}
 	return c
 }
+
+// Over returns a cache that shares its nodes with c, in front of another reader.
+func (c *Cache) Over(next NodeReader) *Cache { return &Cache{next: next, shards: c.shards} }
+
+// Through returns a writer that keeps in the cache what it writes to w. A node may be in the
+// cache then and never come into a store, if w is rolled back: no tree of a store leads to it.
+func (c *Cache) Through(w NodeWriter) NodeWriter { return throughWriter{c, w} }
+
+type throughWriter struct {
+	cache *Cache
+	next  NodeWriter
+}
+
+// Put implements NodeWriter.
+func (w throughWriter) Put(kind object.Kind, h object.Hash, data []byte) error {
+	if err := w.next.Put(kind, h, data); err != nil {
+		return err
+	}
+	w.cache.shard(h).put(h, &cached{data: bytes.Clone(data)})
+	return nil
+}
+
+func (c *Cache) shard(h object.Hash) *cacheShard { return &c.shards[h[0]%cacheShards] }
 
 // Get returns a node's bytes.
 func (c *Cache) Get(ctx context.Context, h object.Hash) ([]byte, error) {
@@ -58,44 +89,59 @@ func (c *Cache) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 }
 
 func (c *Cache) node(ctx context.Context, h object.Hash) (*node, error) {
-	s := &c.shards[h[0]%cacheShards]
-	if n := s.get(h); n != nil {
-		return n, nil
+	s := c.shard(h)
+	if held := s.get(h); held != nil {
+		if n := held.node.Load(); n != nil {
+			return n, nil
+		}
+		n, err := decodeNamed(h, held.data)
+		if err == nil {
+			held.node.Store(n)
+		}
+		return n, err
 	}
 	n, err := readNode(ctx, c.next, h)
 	if err != nil {
 		return nil, err
 	}
-	s.put(h, n)
+	c.keep(h, n)
 	return n, nil
 }
 
-func (s *cacheShard) get(h object.Hash) *node {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := s.young[h]
-	if n == nil {
-		if n = s.old[h]; n != nil {
-			s.add(h, n)
-		}
-	}
-	return n
+// keep puts a decoded node into the cache.
+func (c *Cache) keep(h object.Hash, n *node) {
+	fresh := &cached{data: n.data}
+	fresh.node.Store(n)
+	c.shard(h).put(h, fresh)
 }
 
-func (s *cacheShard) put(h object.Hash, n *node) {
+func (s *cacheShard) get(h object.Hash) *cached {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	held := s.young[h]
+	if held == nil {
+		if held = s.old[h]; held != nil {
+			s.add(h, held)
+		}
+	}
+	return held
+}
+
+func (s *cacheShard) put(h object.Hash, fresh *cached) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.young[h] == nil {
-		s.add(h, n)
+		s.add(h, fresh)
 	}
 }
 
-func (s *cacheShard) add(h object.Hash, n *node) {
-	const overheadBytes = 200
-	s.young[h] = n
-	s.youngBytes += len(n.data) + 16*len(n.spans) + 8*len(n.counts) + overheadBytes
+// add counts a node as if it were decoded, with items of about 64 bytes.
+func (s *cacheShard) add(h object.Hash, held *cached) {
+	const overheadBytes = 280
+	s.young[h] = held
+	s.youngBytes += len(held.data) + len(held.data)/4 + overheadBytes
 	if s.youngBytes > s.halfBytes {
-		s.old, s.young, s.youngBytes = s.young, make(map[object.Hash]*node), 0
+		s.old, s.young, s.youngBytes = s.young, make(map[object.Hash]*cached), 0
 	}
 }
 

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"aergo/repo/object"
 )
@@ -46,7 +47,13 @@ func (r *region) isLarge() bool { return r.hi-r.lo >= largeRegion }
 // put stores a node and returns its hash.
 func (u *updater) put(data []byte) (object.Hash, error) {
 	h := object.Sum(data)
-	return h, u.w.Put(object.KindStateNode, h, data)
+	if err := u.w.Put(object.KindStateNode, h, data); err != nil {
+		return h, err
+	}
+	if u.keep != nil {
+		u.keep.shard(h).put(h, &cached{data: bytes.Clone(data)})
+	}
+	return h, nil
 }
 
 // writeRegion writes the new nodes of r, with as many workers as there are buffers, and
@@ -113,10 +120,12 @@ func unchanged(r *region, items []item) *spot {
 // patch writes the one node of r with new values of the same weight: a copy of the old
 // bytes with other values in them.
 func (u *updater) patch(p *planner, r *region, buffer *[]byte) ([]Edit, error) {
-	s := r.first()
-	n := s.n
+	n := r.first().n
 	out, done := (*buffer)[:0], 0
-	rows := n.rows
+	if u.keep != nil {
+		out = make([]byte, 0, len(n.data)+16)
+	}
+	rows, counts, aligned := n.rows, n.counts, true
 	for k := r.lo; k < r.hi; k++ {
 		e := &p.edits[k]
 		i, found := n.find(e.Key)
@@ -130,13 +139,30 @@ func (u *updater) patch(p *planner, r *region, buffer *[]byte) ([]Edit, error) {
 		if p.level > 0 {
 			out = object.AppendUint(out, e.rows)
 			done += object.HeadSize(n.count(i))
-			rows += e.rows - n.count(i)
+			if before := n.count(i); before != e.rows {
+				rows += e.rows - before
+				if &counts[0] == &n.counts[0] {
+					counts = slices.Clone(counts)
+				}
+				counts[i] = e.rows
+			}
 		}
+		aligned = aligned && len(out) == done
 	}
 	out = append(out, n.data[done:]...)
-	*buffer = out
-	h, err := u.put(out)
-	return []Edit{{Key: n.lastKey(), Value: h[:], rows: rows}}, err
+	h := object.Sum(out)
+	if err := u.w.Put(object.KindStateNode, h, out); err != nil {
+		return nil, err
+	}
+	switch {
+	case u.keep == nil:
+		*buffer = out
+	case aligned:
+		u.keep.keep(h, n.patched(out, rows, counts))
+	default:
+		u.keep.shard(h).put(h, &cached{data: out})
+	}
+	return []Edit{{Key: n.lastKey(), Value: h[:], rows: rows}}, nil
 }
 
 // items returns the content of r after the edits, in order. It belongs to the caller;

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"sync/atomic"
 
 	"aergo/repo/object"
 )
@@ -30,13 +31,31 @@ var ErrCorrupt = errors.New("state tree is corrupt")
 // node is a decoded node: the node's bytes, and where its items are in them. It is
 // immutable and keeps the bytes.
 type node struct {
-	level  int
-	rows   uint64 // in the whole subtree
-	data   []byte
-	prefix []byte // of every key
-	spans  []span
-	counts []uint64 // rows below each item; nil in leaves
+	level    int
+	rows     uint64 // in the whole subtree
+	data     []byte
+	prefix   []byte // of every key
+	prefixAt int    // in data
+	spans    []span
+	counts   []uint64        // rows below each item; nil in leaves
+	sound    []atomic.Uint64 // a bit for each child that has been found to be what n says; nil in leaves
 }
+
+// patched returns n with other bytes in which every item is where it was. counts are those
+// of the new node.
+func (n *node) patched(data []byte, rows uint64, counts []uint64) *node {
+	at := n.prefixAt
+	p := &node{level: n.level, rows: rows, data: data, prefixAt: at, prefix: data[at : at+len(n.prefix)], spans: n.spans, counts: counts}
+	if n.level > 0 {
+		p.sound = make([]atomic.Uint64, len(n.sound))
+	}
+	return p
+}
+
+// isSound says whether child i was found to be what n says, which hashes make true for
+// good; setSound notes that it was.
+func (n *node) isSound(i int) bool { return n.sound[i/64].Load()&(1<<(i%64)) != 0 }
+func (n *node) setSound(i int)     { n.sound[i/64].Or(1 << (i % 64)) }
 
 // span is where an item is in a node's bytes: the key without the prefix, and the value or
 // the child's hash.
@@ -143,6 +162,7 @@ func decode(data []byte) (*node, error) {
 	}
 	n := &node{data: data, level: int(r.UintMax(maxLevel))}
 	n.prefix = r.Bytes(MaxKeyBytes)
+	n.prefixAt = r.Pos() - len(n.prefix)
 	perItem := 2
 	if n.level > 0 {
 		perItem = 3
@@ -168,6 +188,7 @@ func (n *node) readItems(r *object.Reader, count int) {
 	n.spans = make([]span, count)
 	if n.level > 0 {
 		n.counts = make([]uint64, count)
+		n.sound = make([]atomic.Uint64, (count+63)/64)
 	}
 	n.rows = uint64(count)
 	last := []byte(nil)

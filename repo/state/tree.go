@@ -50,6 +50,10 @@ func readNode(ctx context.Context, r NodeReader, h object.Hash) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state node %s: %w", h.Short(), err)
 	}
+	return decodeNamed(h, data)
+}
+
+func decodeNamed(h object.Hash, data []byte) (*node, error) {
 	n, err := decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("state node %s: %w", h.Short(), err)
@@ -75,6 +79,9 @@ func (t Tree) child(ctx context.Context, n *node, i int) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n.isSound(i) {
+		return c, nil
+	}
 	switch {
 	case c.level != n.level-1:
 		err = fmt.Errorf("level %d below level %d", c.level, n.level)
@@ -88,6 +95,7 @@ func (t Tree) child(ctx context.Context, n *node, i int) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: node %s: %w", ErrCorrupt, h.Short(), err)
 	}
+	n.setSound(i)
 	return c, nil
 }
 

@@ -62,6 +62,9 @@ func (t Tree) Update(ctx context.Context, w NodeWriter, edits []Edit, workers in
 		return Tree{}, err
 	}
 	u := updater{tree: t, w: w, workers: max(1, workers), windowEdits: windowEdits, chunkEdits: chunkEdits}
+	if through, ok := w.(throughWriter); ok {
+		u.w, u.keep = through.next, through.cache
+	}
 	return u.update(ctx, edits)
 }
 
@@ -129,6 +132,7 @@ const (
 type updater struct {
 	tree    Tree
 	w       NodeWriter
+	keep    *Cache // of the nodes written, or nil
 	workers int
 
 	// windowEdits is how many edits are planned before the nodes are written: it bounds the

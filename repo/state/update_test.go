@@ -13,6 +13,9 @@ func TestUpdateIsTheReferenceForRandomEdits(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			r := newRand(t)
 			tree, store := emptyTree(t)
+			// Trees that read and write through a cache which forgets, and one which does not.
+			caches := []*Cache{NewCache(store, 50<<10), NewCache(store, 1<<30)}
+			cached := []Tree{New(caches[0], tree.Root()), New(caches[1].Over(store), tree.Root())}
 			m := model{}
 			for round := range 40 {
 				size := []int{1, 1, 2, 10, 100, 1000}[r.IntN(6)]
@@ -21,6 +24,10 @@ func TestUpdateIsTheReferenceForRandomEdits(t *testing.T) {
 				tree = update(t, tree, store, edits, 1+round%4)
 				m.apply(edits)
 				checkTree(t, tree, m)
+				for i := range cached {
+					cached[i] = update(t, cached[i], caches[i].Through(store), edits, 1+round%3)
+					checkTree(t, cached[i], m)
+				}
 			}
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -14,6 +15,7 @@ type codec struct {
 	encoder  func() (*zstd.Encoder, error) // of small frames
 	thorough func() (*zstd.Encoder, error) // of large ones
 	decoder  func() (*zstd.Decoder, error)
+	quick    bool // S2 instead of either
 }
 
 // thoroughBytes is the plain size from which a frame is compressed with more care. Such a
@@ -23,7 +25,7 @@ const thoroughBytes = 64 << 10
 
 // The fastest level is within 2% of the ratio of the default one on small frames; on large
 // ones the better level saves 4 to 5%.
-func newCodec() codec {
+func newCodec(quick bool) codec {
 	encoder := func(level zstd.EncoderLevel) func() (*zstd.Encoder, error) {
 		return sync.OnceValues(func() (*zstd.Encoder, error) {
 			return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(compressors),
@@ -31,6 +33,7 @@ func newCodec() codec {
 		})
 	}
 	return codec{
+		quick:   quick,
 		encoder: encoder(zstd.SpeedFastest), thorough: encoder(zstd.SpeedBetterCompression),
 		decoder: sync.OnceValues(func() (*zstd.Decoder, error) {
 			return zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxFramePlainBytes),
@@ -42,6 +45,12 @@ func newCodec() codec {
 // compress returns the payload as it is to be stored: compressed into scratch, or plain
 // itself if that is not smaller.
 func (c codec) compress(plain, scratch []byte) (byte, []byte, error) {
+	if c.quick {
+		if stored := s2.Encode(scratch[:cap(scratch)], plain); len(stored) < len(plain) {
+			return codecS2, stored, nil
+		}
+		return codecRaw, plain, nil
+	}
 	get := c.encoder
 	if len(plain) >= thoroughBytes {
 		get = c.thorough
@@ -62,11 +71,12 @@ func (c codec) decompress(f frameHeader, stored []byte) ([]byte, error) {
 	if f.codec == codecRaw {
 		return append(plain, stored...), nil
 	}
-	decoder, err := c.decoder()
-	if err != nil {
-		return nil, fmt.Errorf("zstd decoder: %w", err)
+	var err error
+	if f.codec == codecS2 {
+		plain, err = decompressS2(plain, stored)
+	} else {
+		plain, err = c.decompressZstd(plain, stored)
 	}
-	plain, err = decoder.DecodeAll(stored, plain)
 	if err != nil {
 		return nil, fmt.Errorf("payload does not decompress: %w", err)
 	}
@@ -74,6 +84,22 @@ func (c codec) decompress(f frameHeader, stored []byte) ([]byte, error) {
 		return nil, errors.New("payload decompresses to another size than the frame states")
 	}
 	return plain, nil
+}
+
+func (c codec) decompressZstd(plain, stored []byte) ([]byte, error) {
+	decoder, err := c.decoder()
+	if err != nil {
+		return nil, err
+	}
+	return decoder.DecodeAll(stored, plain)
+}
+
+// decompressS2 fills the capacity of plain, and takes no more memory than that.
+func decompressS2(plain, stored []byte) ([]byte, error) {
+	if n, err := s2.DecodedLen(stored); err != nil || n != cap(plain) {
+		return nil, fmt.Errorf("it is of %d bytes: %w", n, errors.Join(err, s2.ErrCorrupt))
+	}
+	return s2.Decode(plain[:cap(plain)], stored)
 }
 
 // decodeFrame checks and decompresses the bytes of a whole frame.

@@ -27,6 +27,9 @@ type Options struct {
 	// FrameBytes is how much plain data is compressed together: 16 KiB if it is 0, at most
 	// 1 MiB. More compresses better, and makes reading a single object slower.
 	FrameBytes int
+	// Quick compresses at a gigabyte a second, and half as well: for who writes more than that
+	// is worth. Compact of a store that is opened without it compresses again.
+	Quick bool
 	// CacheBytes bounds the memory of decompressed frames: 32 MiB if it is 0.
 	CacheBytes int64
 
@@ -86,7 +89,7 @@ func Open(fs billy.Filesystem, opt Options) (*Disk, error) {
 		return nil, errors.New("open store: no filesystem")
 	}
 	opt = opt.withDefaults()
-	d := &Disk{dir: folder{fs: fs}, opt: opt, codec: newCodec(), cache: cache{maxBytes: opt.CacheBytes}}
+	d := &Disk{dir: folder{fs: fs}, opt: opt, codec: newCodec(opt.Quick), cache: cache{maxBytes: opt.CacheBytes}}
 	d.raw.New = func() any { return new([]byte) }
 	return d, nil
 }

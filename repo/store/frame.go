@@ -33,6 +33,7 @@ const (
 const (
 	codecRaw  = 0
 	codecZstd = 1
+	codecS2   = 2
 )
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
@@ -133,13 +134,13 @@ func decodeFrameHeader(b []byte) (frameHeader, error) {
 		sum:         binary.BigEndian.Uint32(b[16:]),
 	}
 	switch {
-	case f.codec > codecZstd || b[5] != 0:
+	case f.codec > codecS2 || b[5] != 0:
 		return frameHeader{}, fmt.Errorf("frame has the unknown codec %d", binary.BigEndian.Uint16(b[4:]))
 	case f.count == 0 || f.count > maxFrameObjects:
 		return frameHeader{}, fmt.Errorf("frame of %d objects, want 1 to %d", f.count, maxFrameObjects)
 	case f.plainBytes == 0 || f.plainBytes > maxFramePlainBytes:
 		return frameHeader{}, fmt.Errorf("frame of %d plain bytes, want 1 to %d", f.plainBytes, maxFramePlainBytes)
-	case f.codec == codecRaw && f.storedBytes != f.plainBytes, f.codec == codecZstd && f.storedBytes >= f.plainBytes:
+	case f.codec == codecRaw && f.storedBytes != f.plainBytes, f.codec != codecRaw && f.storedBytes >= f.plainBytes:
 		return frameHeader{}, fmt.Errorf("frame stores %d bytes for %d plain bytes", f.storedBytes, f.plainBytes)
 	}
 	return f, nil

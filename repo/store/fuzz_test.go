@@ -38,12 +38,14 @@ func FuzzFrameHead(f *testing.F) {
 
 // FuzzFrame: a whole frame that is accepted has the sizes that it states.
 func FuzzFrame(f *testing.F) {
-	c := newCodec()
+	c := newCodec(false)
 	plain := bytes.Repeat([]byte("row "), 300)
-	how, stored, err := c.compress(plain, nil)
-	check(f, err)
 	entries := []dirEntry{{object.Sum(plain[:1000]), object.KindStateNode, 1000, 0}, {object.Sum(plain[1000:]), object.KindTag, 150, 50}}
-	f.Add(appendFrame(nil, how, entries, len(plain), stored))
+	for _, quick := range []bool{false, true} {
+		how, stored, err := newCodec(quick).compress(plain, nil)
+		check(f, err)
+		f.Add(appendFrame(nil, how, entries, len(plain), stored))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if head, err := decodeFrameHeader(b); err == nil && len(b) == head.frameBytes() {
 			binary.BigEndian.PutUint32(b[16:], headChecksum(b[:head.headBytes()]))

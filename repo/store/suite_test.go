@@ -44,6 +44,11 @@ func implementations() map[string]func(*testing.T) (compacter, func() compacter)
 			fs := memfs.New()
 			return onDisk(t, func() *Disk { return mustOpen(t, fs, small()) })
 		},
+		"quick": func(t *testing.T) (compacter, func() compacter) {
+			fs, quick := memfs.New(), small()
+			quick.Quick = true
+			return onDisk(t, func() *Disk { return mustOpen(t, fs, quick) })
+		},
 		"faultfs": func(t *testing.T) (compacter, func() compacter) {
 			fs := faultfs.New()
 			return onDisk(t, func() *Disk { return mustOpen(t, fs, small()) })

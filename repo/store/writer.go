@@ -230,7 +230,7 @@ func (w *diskWriter) store(f *pendingFrame, scratch []byte) []byte {
 		return scratch
 	}
 	how, stored, err := w.d.codec.compress(f.plain, scratch)
-	if how == codecZstd {
+	if how != codecRaw {
 		scratch = stored
 	}
 	if err == nil {
