@@ -130,28 +130,29 @@ type judged struct {
 func (j *judge) checkAll(ctx context.Context, ids []object.Hash, fn func(judged) error) error {
 	type task struct {
 		judged
-		done chan error
+		err  error
+		done chan struct{}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	var running []task
+	var running []*task
 	inside := uint64(0) // transactions of those
 	defer func() {
 		cancel()
 		for _, t := range running {
-			_ = <-t.done
+			<-t.done
 		}
 	}()
 	first := func() error {
 		t := running[0]
 		running = running[1:]
-		if err := <-t.done; err != nil {
-			return err
+		if <-t.done; t.err != nil {
+			return t.err
 		}
 		inside -= t.body.Transactions()
 		return fn(t.judged)
 	}
 	for _, id := range ids {
-		t := task{done: make(chan error, 1)}
+		t := &task{done: make(chan struct{})}
 		var err error
 		if t.judged, err = j.classify(ctx, id); err != nil {
 			for len(running) > 0 { // what is wrong with an earlier block comes first
@@ -169,7 +170,10 @@ func (j *judge) checkAll(ctx context.Context, ids []object.Hash, fn func(judged)
 		}
 		inside += n
 		running = append(running, t)
-		go func() { t.done <- j.check(ctx, t.judged) }()
+		go func() {
+			defer close(t.done)
+			t.err = j.check(ctx, t.judged)
+		}()
 	}
 	for len(running) > 0 {
 		if err := first(); err != nil {
