@@ -101,7 +101,7 @@ func BenchmarkStage(b *testing.B) {
 			for _, sl := range s.table.all() {
 				sl.row, sl.exists = sl.before, sl.existed
 			}
-			must(b, s.runLeaf(b.Context(), spans, 0, 0, n))
+			must(b, s.runLeaf(b.Context(), spans, 0, 0, 0, n))
 		}},
 	} {
 		fill()

@@ -71,6 +71,7 @@ type Executor struct {
 	writer            state.NodeWriter
 	options           dtt.Options
 	stageTransactions int // StageTransactions, but for tests
+	cutTransactions   int // cutTransactions, but for tests
 
 	tree     state.Tree
 	entries  []object.Entry
@@ -98,7 +99,7 @@ func (l *Ledger) NewExecutor(w store.Writer, root object.Hash) *Executor {
 // memory that no other executor uses any more.
 func (l *Ledger) newExecutor(chain Chain, w store.Writer, root object.Hash, scratch *stage) *Executor {
 	x := &Executor{
-		chain: chain, runtime: l.Runtime, pool: l.Workers, writer: w, stageTransactions: StageTransactions,
+		chain: chain, runtime: l.Runtime, pool: l.Workers, writer: w, stageTransactions: StageTransactions, cutTransactions: cutTransactions,
 		scratch: scratch, marks: map[object.Hash]uint64{},
 	}
 	if l.Nodes == nil {
@@ -174,9 +175,6 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 
 // cutStages cuts a published tree at the multiples of so many transactions.
 func cutStages(t dtt.Tree, stageTransactions int) ([]dtt.Tree, error) {
-	if n := t.Cuts(); n > 0 {
-		return nil, fmt.Errorf("tree: %w: it has %d checkpoints, which this version does not run", ErrInvalid, n)
-	}
 	if t.Len() <= stageTransactions {
 		return []dtt.Tree{t}, nil
 	}
@@ -252,8 +250,7 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 	}
 	var tree dtt.Tree
 	if given == nil {
-		tree = x.planner.Build(lists, nil, x.options)
-		err = x.runTree(ctx, spans, tree, 0)
+		tree, err = x.lead(ctx, spans, lists)
 	} else {
 		tree = *given
 		err = x.follow(ctx, spans, lists, tree)
@@ -270,10 +267,50 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 	return nil
 }
 
-// runTree runs a tree of transactions of the stage, the first of which is given.
+// cutTransactions is from how many transactions on that have to wait for each other it is
+// worth cutting a tree.
+const cutTransactions = 512
+
+// lead builds a tree for the stage, runs it, and returns it as it is to be published.
+func (x *Executor) lead(ctx context.Context, spans []Span, lists *dtt.Lists) (dtt.Tree, error) {
+	s := x.scratch
+	tree := x.planner.Build(lists, nil, x.options)
+	if path := tree.CriticalPath(nil); int(path) < x.cutTransactions || int(path) < len(s.items)/4 {
+		return tree, x.runTree(ctx, spans, tree, 0)
+	}
+	offset := x.count % x.stageTransactions
+	s.judge(0, len(s.items))
+	options := x.options
+	options.Claimable = func(u dtt.Unit) bool {
+		if !s.claimable(u) {
+			return false
+		}
+		_, err := s.nameOfUnit(u, offset)
+		return err == nil
+	}
+	cut := x.planner.Checkpoint(tree, lists, nil, options)
+	if cut.Cuts() == 0 {
+		return tree, x.runTree(ctx, spans, tree, 0)
+	}
+	recorded, err := x.pool.Record(ctx, cut, s.checkpoints(spans, cut, 0))
+	if err != nil {
+		return dtt.Tree{}, err
+	}
+	return recorded.Rename(func(u dtt.Unit) (dtt.Unit, error) { return s.nameOfUnit(u, offset) })
+}
+
+// runTree runs a tree of transactions of the stage, the first of which is given. Its claims
+// name units by number.
 func (x *Executor) runTree(ctx context.Context, spans []Span, tree dtt.Tree, from int) error {
+	if tree.Cuts() > 0 {
+		err := x.pool.RunCheckpoints(ctx, tree, x.scratch.checkpoints(spans, tree, from))
+		if errors.Is(err, dtt.ErrCheckpoint) {
+			err = fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+		}
+		return err
+	}
 	return x.pool.Run(ctx, tree, func(ctx context.Context, worker, first, count int) error {
-		return x.scratch.runLeaf(ctx, spans, worker, from+first, count)
+		return x.scratch.runLeaf(ctx, spans, worker, 0, from+first, count)
 	})
 }
 
@@ -284,6 +321,10 @@ func (x *Executor) runTree(ctx context.Context, spans []Span, tree dtt.Tree, fro
 // itself. So if there is such a row, the children of the tree's series are looked at, and
 // run, one by one: each begins when all before it are done, and none is more than a call.
 func (x *Executor) follow(ctx context.Context, spans []Span, lists *dtt.Lists, tree dtt.Tree) error {
+	tree, err := x.scratch.resolveClaims(tree)
+	if err != nil {
+		return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+	}
 	if err := x.check(spans, lists, tree, 0); err != nil {
 		return err
 	}

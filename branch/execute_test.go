@@ -123,9 +123,12 @@ func TestEveryTreeAndNumberOfWorkersGivesTheSameBlock(t *testing.T) {
 		n, rows   int
 		hot       int
 		wild      bool
+		line      bool
 		stage     int
 		randomise int
 	}{
+		{name: "a line", n: 900, rows: 300, hot: 10, line: true, stage: StageTransactions, randomise: 2},
+		{name: "lines", n: 900, rows: 60, hot: 6, line: true, stage: 256},
 		{name: "hot", n: 900, rows: 40, hot: 5, wild: true, stage: StageTransactions, randomise: 4},
 		{name: "scattered", n: 1500, rows: 5000, hot: 0, stage: StageTransactions, randomise: 4},
 		{name: "some of both", n: 1500, rows: 400, hot: 1, wild: true, stage: StageTransactions, randomise: 4},
@@ -136,7 +139,7 @@ func TestEveryTreeAndNumberOfWorkersGivesTheSameBlock(t *testing.T) {
 			rng := source(t)
 			b, head := seeded(t, rng)
 			p := NewPending(head)
-			c := crowd{rng: rng, rows: test.rows, hot: test.hot, wild: test.wild}
+			c := crowd{rng: rng, rows: test.rows, hot: test.hot, wild: test.wild, line: test.line}
 			var want []object.Verdict
 			b.write(func(w store.Writer) { want = c.fill(b, w, p, head, test.n) })
 			batch := b.sign(b.ada, head, p, nil)
@@ -152,7 +155,7 @@ func TestEveryTreeAndNumberOfWorkersGivesTheSameBlock(t *testing.T) {
 			trees := []dtt.Tree{serial.Tree()}
 			for workers := 1; workers <= 16; workers *= 2 {
 				x := b.executor(head, workers)
-				x.stageTransactions, x.options = test.stage, dtt.Options{MinLeaf: uint64(workers), Workers: 1 + workers}
+				x.stageTransactions, x.cutTransactions, x.options = test.stage, 8, dtt.Options{MinLeaf: uint64(workers), Workers: 1 + workers}
 				must(t, x.Propose(t.Context(), cut(rng, spans)))
 				if !resultOf(x).equal(first) {
 					t.Errorf("%d workers come to another result", workers)
@@ -171,6 +174,9 @@ func TestEveryTreeAndNumberOfWorkersGivesTheSameBlock(t *testing.T) {
 				if !resultOf(x).equal(first) {
 					t.Errorf("tree %d of %d leaves comes to another result", i, tree.Leaves())
 				}
+			}
+			if cuts := trees[3].Cuts(); test.line && cuts == 0 {
+				t.Error("the builder's tree has no cuts: nothing ran ahead")
 			}
 			if leaves := trees[1].Leaves(); leaves < 2 && test.n > 200 {
 				t.Errorf("the builder's tree has %d leaves: nothing ran side by side", leaves)
@@ -197,12 +203,16 @@ func TestProposingInPartsIsProposingAtOnce(t *testing.T) {
 	rng := source(t)
 	b, head := seeded(t, rng)
 	p := NewPending(head)
-	b.write(func(w store.Writer) { (&crowd{rng: rng, rows: 100, hot: 2}).fill(b, w, p, head, 700) })
+	b.write(func(w store.Writer) {
+		(&crowd{rng: rng, rows: 100, hot: 2}).fill(b, w, p, head, 400)
+		(&crowd{rng: rng, rows: 100, hot: 9, line: true}).fill(b, w, p, head, 400)
+	})
 	batch := b.sign(b.ada, head, p, nil)
 	whole := []Span{{Batch: batch, Count: batch.Count}}
 	for _, stage := range []int{16, 100, StageTransactions} {
 		once, parts := b.executor(head, 3), b.executor(head, 3)
 		once.stageTransactions, parts.stageTransactions = stage, stage
+		parts.cutTransactions, parts.options.MinLeaf = 8, 4
 		must(t, once.Propose(t.Context(), whole))
 		for _, span := range cut(rng, whole) {
 			must(t, parts.Propose(t.Context(), []Span{span}))
@@ -265,7 +275,7 @@ func TestTreesThatDoNotFitAreRefused(t *testing.T) {
 		{"in more parts than stages", seq(leaf(1), leaf(1), leaf(1), leaf(1)), 2, nil, nil},
 		{"one leaf across stages", leaf(4), 2, nil, []string{"in stages of 2"}},
 		{"side by side across stages", par(leaf(2), leaf(2)), 2, nil, []string{"in stages of 2"}},
-		{"a checkpoint", dtt.Halves(leaf(2), leaf(2), []dtt.Claim{{Unit: 0, Value: []byte{1}}}), 8, nil, []string{"1 checkpoints"}},
+		{"a checkpoint", dtt.Halves(leaf(2), leaf(2), []dtt.Claim{{Unit: 0, Value: []byte{1}}}), 8, nil, []string{"unit 0", "may not be claimed"}},
 		{"a child across stages", seq(leaf(1), leaf(2), leaf(1)), 2, nil, []string{"1 to 2 cross"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -199,6 +199,7 @@ type crowd struct {
 	rows int
 	hot  int // of ten, how many go to the same few rows
 	wild bool
+	line bool // only changes of one field: who comes to a row waits for who came before
 }
 
 func (c *crowd) key() string {
@@ -226,6 +227,12 @@ func (c *crowd) fields(delta bool) []value.Field {
 
 func (c *crowd) spec() table.Spec {
 	k, flags := c.key(), table.Flags(0)
+	if c.line {
+		if c.rng.IntN(2) == 0 {
+			flags = table.Force
+		}
+		return spec(table.Put, k, flags, num("a", uint64(c.rng.IntN(4))))
+	}
 	switch c.rng.IntN(14) {
 	case 0:
 		return spec(table.Insert, k, 0, c.fields(false)...)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"aergo/contract"
+	"aergo/dtt"
 	"aergo/repo/object"
 	"aergo/repo/state"
 )
@@ -18,6 +19,7 @@ type hand struct {
 	view   view
 	ids    []uint32 // the slots of the effects
 	locked []uint32 // the same, ascending
+	cells  []*cell  // of the ids
 	after  []rowState
 }
 
@@ -28,13 +30,13 @@ type rowState struct {
 }
 
 // runLeaf runs consecutive transactions, one after another.
-func (s *stage) runLeaf(ctx context.Context, spans []Span, worker, first, count int) error {
+func (s *stage) runLeaf(ctx context.Context, spans []Span, worker int, at dtt.Space, first, count int) error {
 	h := &s.hands[worker]
 	for i := first; i < first+count; i++ {
 		if i&0x3ff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := s.runOne(&spans[s.items[i].span], i, h); err != nil {
+		if err := s.runOne(&spans[s.items[i].span], i, at, h); err != nil {
 			return fmt.Errorf("transaction %s: %w", s.nameOf(spans, i), err)
 		}
 	}
@@ -47,7 +49,7 @@ func (s *stage) nameOf(spans []Span, i int) string {
 	return fmt.Sprintf("%s.%d", spans[it.span].Batch.ID.Short(), it.index)
 }
 
-func (s *stage) runOne(span *Span, i int, h *hand) error {
+func (s *stage) runOne(span *Span, i int, at dtt.Space, h *hand) error {
 	it, d := &s.items[i], &s.decisions[i]
 	if span.Decided {
 		d.verdict = span.Verdict
@@ -57,7 +59,7 @@ func (s *stage) runOne(span *Span, i int, h *hand) error {
 		return nil
 	}
 	h.out.Reset()
-	h.view = view{stage: s, declared: s.reaches[s.starts[i]:s.starts[i+1]]}
+	h.view = view{stage: s, space: at, declared: s.reaches[s.starts[i]:s.starts[i+1]]}
 	if err := s.runtime.Run(it.tx, it.dict, &h.view, span.Settled, &h.out); err != nil {
 		return err
 	}
@@ -104,18 +106,19 @@ func (s *stage) apply(h *hand) error {
 	// slot order keep each row whole, and the tree keeps the result the same.
 	h.locked = append(h.locked[:0], h.ids...)
 	slices.Sort(h.locked)
+	at := h.view.space
 	for _, id := range h.locked {
-		s.slot(id).mu.Lock()
+		s.cell(at, id).mu.Lock()
 	}
 	defer func() {
 		for _, id := range h.locked {
-			s.slot(id).mu.Unlock()
+			s.cell(at, id).mu.Unlock()
 		}
 	}()
-	h.after = h.after[:0]
+	h.after, h.cells = h.after[:0], h.cells[:0]
 	for i, id := range h.ids {
-		sl, e := s.slot(id), &h.out.Effects[i]
-		row, exists, err := applyEffect(s.runtime, sl.row, sl.exists, e)
+		c, e := s.cell(at, id), &h.out.Effects[i]
+		row, exists, err := applyEffect(s.runtime, c.row, c.exists, e)
 		if errors.Is(err, contract.ErrEffect) {
 			h.out.Exclude(tooLarge(e))
 			return nil
@@ -123,10 +126,10 @@ func (s *stage) apply(h *hand) error {
 		if err != nil {
 			return err
 		}
-		h.after = append(h.after, rowState{row, exists})
+		h.after, h.cells = append(h.after, rowState{row, exists}), append(h.cells, c)
 	}
-	for i, id := range h.ids {
-		s.slot(id).row, s.slot(id).exists = h.after[i].row, h.after[i].exists
+	for i, c := range h.cells {
+		c.row, c.exists = h.after[i].row, h.after[i].exists
 	}
 	clear(h.after)
 	return nil

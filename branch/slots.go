@@ -10,17 +10,23 @@ import (
 
 // slot is one row that a stage touches.
 type slot struct {
+	cell    // as it is now
 	key     []byte
 	before  []byte // as the stage found it
-	row     []byte // as it is now; never changed in place
 	existed bool
-	exists  bool
 
 	written bool  // some access is not a Read
+	claimed bool  // some cut claims it: see spaces.go
 	lastTx  int32 // last transaction that declared it, while analysing
 	touches int32 // transactions that declare it
 	growth  int   // bytes by which the stage may lengthen it
-	mu      sync.Mutex
+}
+
+// cell holds a row, or that there is none.
+type cell struct {
+	mu     sync.Mutex
+	row    []byte // never changed in place
+	exists bool
 }
 
 // contended says whether the order of two transactions can matter to the row.
@@ -31,10 +37,10 @@ func (sl *slot) tight() bool {
 	return sl.contended() && len(sl.before)+sl.growth > state.MaxValueBytes
 }
 
-func (sl *slot) read() ([]byte, bool) {
-	sl.mu.Lock()
-	defer sl.mu.Unlock()
-	return sl.row, sl.exists
+func (c *cell) read() ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.row, c.exists
 }
 
 // slotTable numbers the rows of a stage in the order in which they are first named. Its
@@ -125,6 +131,6 @@ func (t *slotTable) add(k []byte) {
 	sl := t.slots[t.count]
 	sl.key = append(sl.key[:0], k...)
 	sl.before, sl.row, sl.existed, sl.exists = nil, nil, false, false
-	sl.written, sl.lastTx, sl.touches, sl.growth = false, -1, 0, 0
+	sl.written, sl.claimed, sl.lastTx, sl.touches, sl.growth = false, false, -1, 0, 0
 	t.count++
 }

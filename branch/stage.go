@@ -52,6 +52,9 @@ type stage struct {
 	table     slotTable
 	sorted    []uint32 // slots by key
 	units     map[unitKey]dtt.Unit
+	named     []unit    // by number
+	spaces    []space   // of the tree that runs
+	changes   []changes // by slot, of the transactions judged last
 	lastKey   []byte
 	lastSlot  uint32
 	builder   dtt.ListBuilder
@@ -68,6 +71,7 @@ func (s *stage) reset() {
 	clear(s.items)
 	clear(s.decisions)
 	clear(s.units)
+	s.named, s.spaces = s.named[:0], s.spaces[:0]
 	s.items, s.decisions = s.items[:0], s.decisions[:0]
 	s.starts, s.reaches = append(s.starts[:0], 0), s.reaches[:0]
 	s.table.reset()
@@ -159,7 +163,7 @@ func (s *stage) lists(careful bool) (*dtt.Lists, error) {
 			if careful && r.part == contract.PartRow && mode == dtt.Delta && sl.tight() {
 				mode = dtt.Write
 			}
-			s.builder.Add(s.unit(r), mode)
+			s.builder.Add(s.unitOf(r, i), mode)
 		}
 	}
 	return s.builder.Lists()
@@ -194,18 +198,28 @@ func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
 			if r.mode == contract.Read {
 				mode = dtt.Read
 			}
-			s.builder.Add(s.unit(r), mode)
+			s.builder.Add(s.unitOf(r, i), mode)
 		}
 	}
 	return s.builder.Lists()
 }
 
-func (s *stage) unit(r reach) dtt.Unit {
-	k := unitKey{slot: r.slot, part: r.part, field: r.field}
+// unit is what a unit's number stands for.
+type unit struct {
+	slot uint32
+	tx   uint32 // the first item that declares it
+}
+
+func (r reach) unit() unitKey { return unitKey{slot: r.slot, part: r.part, field: r.field} }
+
+// unitOf returns the number of the unit that item i reaches.
+func (s *stage) unitOf(r reach, i int) dtt.Unit {
+	k := r.unit()
 	u, ok := s.units[k]
 	if !ok {
 		u = dtt.Unit(len(s.units))
 		s.units[k] = u
+		s.named = append(s.named, unit{slot: r.slot, tx: uint32(i)})
 	}
 	return u
 }

@@ -7,12 +7,14 @@ import (
 	"slices"
 
 	"aergo/contract"
+	"aergo/dtt"
 )
 
 // view confines one transaction to what it declared. It reads the rows of the stage as
 // the transactions before it in the tree left them.
 type view struct {
 	stage    *stage
+	space    dtt.Space
 	declared []reach // in the order of compareReach
 }
 
@@ -41,7 +43,7 @@ func (v *view) Exists(k []byte) (bool, error) {
 	if !ok || !v.reads(reach{slot: id, part: contract.PartExistence}) {
 		return false, undeclared(k, "existence")
 	}
-	_, exists := v.stage.slot(id).read()
+	_, exists := v.stage.cell(v.space, id).read()
 	return exists, nil
 }
 
@@ -51,7 +53,7 @@ func (v *view) Field(k []byte, name string) ([]byte, bool, error) {
 	if !ok || !v.declares(id, contract.PartField, name, contract.Read) && !v.reads(reach{slot: id, part: contract.PartRow}) {
 		return nil, false, undeclared(k, "field "+name)
 	}
-	row, exists := v.stage.slot(id).read()
+	row, exists := v.stage.cell(v.space, id).read()
 	if !exists {
 		return nil, false, nil
 	}
@@ -65,7 +67,7 @@ func (v *view) Row(k []byte) ([]byte, bool, error) {
 	if !ok || !v.reads(reach{slot: id, part: contract.PartRow}) {
 		return nil, false, undeclared(k, "row")
 	}
-	row, exists := v.stage.slot(id).read()
+	row, exists := v.stage.cell(v.space, id).read()
 	return row, exists, nil
 }
 
