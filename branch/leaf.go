@@ -17,10 +17,19 @@ import (
 type hand struct {
 	out    contract.Outcome
 	view   view
-	ids    []uint32 // the slots of the effects
-	locked []uint32 // the same, ascending
-	cells  []*cell  // of the ids
+	ids    []uint32   // the slots of the effects
+	locked []uint32   // the same, ascending
+	cells  []*cell    // of the ids
+	alone  *aloneView // in place of view, for a transaction that runs alone
 	after  []rowState
+}
+
+// writable returns the slot of an effect's row, if the transaction may make the effect.
+func (h *hand) writable(e *contract.Effect) (uint32, error) {
+	if h.alone != nil {
+		return h.alone.slotOf(e.Key)
+	}
+	return h.view.writable(e)
 }
 
 // rowState is a row, or that there is none.
@@ -36,7 +45,7 @@ func (s *stage) runLeaf(ctx context.Context, spans []Span, worker int, at dtt.Sp
 		if i&0x3ff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err := s.runOne(&spans[s.items[i].span], i, at, h); err != nil {
+		if err := s.runOne(ctx, &spans[s.items[i].span], i, at, h); err != nil {
 			return fmt.Errorf("transaction %s: %w", s.nameOf(spans, i), err)
 		}
 	}
@@ -49,7 +58,7 @@ func (s *stage) nameOf(spans []Span, i int) string {
 	return fmt.Sprintf("%s.%d", spans[it.span].Batch.ID.Short(), it.index)
 }
 
-func (s *stage) runOne(span *Span, i int, at dtt.Space, h *hand) error {
+func (s *stage) runOne(ctx context.Context, span *Span, i int, at dtt.Space, h *hand) error {
 	it, d := &s.items[i], &s.decisions[i]
 	if span.Decided {
 		d.verdict = span.Verdict
@@ -59,8 +68,13 @@ func (s *stage) runOne(span *Span, i int, at dtt.Space, h *hand) error {
 		return nil
 	}
 	h.out.Reset()
-	h.view = view{stage: s, space: at, declared: s.reaches[s.starts[i]:s.starts[i+1]]}
-	if err := s.runtime.Run(it.tx, it.dict, &h.view, span.Settled, &h.out); err != nil {
+	var seen contract.View = &h.view
+	h.view, h.alone = view{stage: s, space: at, declared: s.reaches[s.starts[i]:s.starts[i+1]]}, nil
+	if it.alone {
+		h.alone = &aloneView{ctx: ctx, stage: s}
+		seen = h.alone
+	}
+	if err := s.runtime.Run(it.tx, it.dict, seen, span.Settled, &h.out); err != nil {
 		return err
 	}
 	d.cost = h.out.CostUnits
@@ -96,7 +110,7 @@ func reasonUnder(mode object.Mode, reason object.Reason) object.Reason {
 func (s *stage) apply(h *hand) error {
 	h.ids = h.ids[:0]
 	for i := range h.out.Effects {
-		id, err := h.view.writable(&h.out.Effects[i])
+		id, err := h.writable(&h.out.Effects[i])
 		if err != nil {
 			return err
 		}

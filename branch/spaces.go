@@ -97,7 +97,10 @@ func (s *stage) unitOfName(name dtt.Unit) (dtt.Unit, error) {
 }
 
 // claimable says whether cuts may claim a unit.
-func (s *stage) claimable(u dtt.Unit) bool { return !s.changes[s.named[u].slot].shared }
+func (s *stage) claimable(u dtt.Unit) bool {
+	slot := s.named[u].slot
+	return slot != noSlot && !s.changes[slot].shared
+}
 
 // changes is what transactions change of one row.
 type changes struct {

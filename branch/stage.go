@@ -17,6 +17,7 @@ type item struct {
 	dict  any
 	span  int
 	index uint64 // in its batch
+	alone bool   // it declared contract.PartAll
 }
 
 // decision is what became of an item.
@@ -58,7 +59,10 @@ type stage struct {
 	lastKey   []byte
 	lastSlot  uint32
 	builder   dtt.ListBuilder
-	hands     []hand // of the workers
+	hands     []hand     // of the workers
+	base      state.Tree // before the stage
+	alone     int        // items that run alone
+	late      bool       // some of those touched rows that nobody had declared
 }
 
 func newStage(runtime Runtime, workers int) *stage {
@@ -75,7 +79,7 @@ func (s *stage) reset() {
 	s.items, s.decisions = s.items[:0], s.decisions[:0]
 	s.starts, s.reaches = append(s.starts[:0], 0), s.reaches[:0]
 	s.table.reset()
-	s.lastKey = nil
+	s.lastKey, s.alone, s.late = nil, 0, false
 }
 
 func (s *stage) slot(id uint32) *slot { return s.table.slots[id] }
@@ -83,7 +87,14 @@ func (s *stage) slot(id uint32) *slot { return s.table.slots[id] }
 // add appends a transaction and what it declares.
 func (s *stage) add(it item, declared []contract.Access) {
 	for i := range declared {
+		if declared[i].Part == contract.PartAll {
+			it.alone = true
+			continue
+		}
 		s.take(&declared[i])
+	}
+	if it.alone {
+		s.alone++
 	}
 	sortReaches(s.reaches[s.starts[len(s.items)]:])
 	s.items = append(s.items, it)
@@ -121,17 +132,10 @@ func sortReaches(run []reach) {
 
 // load reads the rows as they are before the stage.
 func (s *stage) load(ctx context.Context, tree state.Tree, workers int) error {
+	s.base = tree
 	s.decisions = slices.Grow(s.decisions[:0], len(s.items))[:len(s.items)]
-	s.sorted = s.sorted[:0]
+	s.sortSlots()
 	slots := s.table.all()
-	ascending := true
-	for i, sl := range slots {
-		s.sorted = append(s.sorted, uint32(i))
-		ascending = ascending && (i == 0 || bytes.Compare(slots[i-1].key, sl.key) < 0)
-	}
-	if !ascending {
-		slices.SortFunc(s.sorted, func(a, b uint32) int { return bytes.Compare(slots[a].key, slots[b].key) })
-	}
 	keys := make([][]byte, len(s.sorted))
 	for i, id := range s.sorted {
 		keys[i] = slots[id].key
@@ -144,6 +148,20 @@ func (s *stage) load(ctx context.Context, tree state.Tree, workers int) error {
 	})
 }
 
+// sortSlots puts the slots in the order of their keys.
+func (s *stage) sortSlots() {
+	s.sorted = s.sorted[:0]
+	slots := s.table.all()
+	ascending := true
+	for i, sl := range slots {
+		s.sorted = append(s.sorted, uint32(i))
+		ascending = ascending && (i == 0 || bytes.Compare(slots[i-1].key, sl.key) < 0)
+	}
+	if !ascending {
+		slices.SortFunc(s.sorted, func(a, b uint32) int { return bytes.Compare(slots[a].key, slots[b].key) })
+	}
+}
+
 // lists gives the access lists in dense units. Rows that only one transaction touches, or
 // that all only read, cannot carry a conflict and get no units.
 //
@@ -154,13 +172,14 @@ func (s *stage) lists(careful bool) (*dtt.Lists, error) {
 	s.builder.Grow(len(s.items), len(s.reaches))
 	for i := range s.items {
 		s.builder.Begin()
+		s.passAll(i)
 		for _, r := range s.reaches[s.starts[i]:s.starts[i+1]] {
 			sl := s.slot(r.slot)
 			if !sl.contended() {
 				continue
 			}
 			mode := dttMode(r.mode)
-			if careful && r.part == contract.PartRow && mode == dtt.Delta && sl.tight() {
+			if careful && r.part == contract.PartRow && mode == dtt.Delta && s.isTight(sl) {
 				mode = dtt.Write
 			}
 			s.builder.Add(s.unitOf(r, i), mode)
@@ -169,8 +188,28 @@ func (s *stage) lists(careful bool) (*dtt.Lists, error) {
 	return s.builder.Lists()
 }
 
+// passAll adds the unit that stands for the whole state, if any item of the stage touches it:
+// those write it, and all others read it.
+func (s *stage) passAll(i int) {
+	if s.alone == 0 {
+		return
+	}
+	mode := dtt.Read
+	if s.items[i].alone {
+		mode = dtt.Write
+	}
+	s.builder.Add(s.unitOf(reach{slot: noSlot, part: contract.PartAll}, i), mode)
+}
+
+// noSlot is the slot of what is no row.
+const noSlot = 1<<32 - 1
+
 // tight says whether any row of the stage is.
-func (s *stage) tight() bool { return slices.ContainsFunc(s.table.all(), (*slot).tight) }
+func (s *stage) tight() bool { return slices.ContainsFunc(s.table.all(), s.isTight) }
+
+// isTight says whether the stage might make a row longer than a row may be. By how much
+// transactions lengthen rows that they did not declare nobody knows.
+func (s *stage) isTight(sl *slot) bool { return sl.tight() || s.alone > 0 && sl.contended() }
 
 // tightLists gives the access lists of consecutive transactions, about to run on the rows
 // as they are now, as far as the limit of rows goes: changes of a row that these
@@ -182,7 +221,7 @@ func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
 			continue
 		}
 		s.runtime.Declare(s.items[i].tx, s.items[i].dict, func(a contract.Access) {
-			if id, ok := s.table.find(a.Key); ok && a.GrowBytes > 0 && s.slot(id).tight() {
+			if id, ok := s.table.find(a.Key); ok && a.GrowBytes > 0 && s.isTight(s.slot(id)) {
 				growth[id] += a.GrowBytes
 			}
 		})
@@ -190,6 +229,7 @@ func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
 	s.builder.Reset()
 	for i := first; i < first+count; i++ {
 		s.builder.Begin()
+		s.passAll(i)
 		for _, r := range s.reaches[s.starts[i]:s.starts[i+1]] {
 			if r.part != contract.PartRow || len(s.slot(r.slot).row)+growth[r.slot] <= state.MaxValueBytes {
 				continue
@@ -236,6 +276,9 @@ func dttMode(m contract.Mode) dtt.Mode {
 
 // edits returns what the stage changed, in key order.
 func (s *stage) edits() []state.Edit {
+	if s.late {
+		s.sortSlots()
+	}
 	var edits []state.Edit
 	for _, id := range s.sorted {
 		sl := s.slot(id)

@@ -27,6 +27,10 @@ const (
 	PartExistence Part = iota // whether the row is there
 	PartRow                   // all its fields together
 	PartField                 // one field, or a sub-unit of one (see Access.Field)
+	// PartAll is the whole state: what the transaction touches shows only when it runs. Such a
+	// transaction runs alone, after all before it and before all behind it, and nothing
+	// confines it. The access has no key.
+	PartAll
 )
 
 // Mode says how a unit is touched. Read and Read, and Delta and Delta, of two transactions
