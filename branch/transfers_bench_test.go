@@ -173,7 +173,10 @@ func (rich) Row([]byte) (row []byte, ok bool, err error) { return nil, false, ni
 // BenchmarkValidateTransfers is all that a validator does for blocks of signed transfers,
 // each a batch of its own.
 func BenchmarkValidateTransfers(b *testing.B) {
-	k := newBank(b, 1_000_000, 10_000, 2, 100_000)
+	var nb, sz int
+	fmt.Sscan(os.Getenv("NB"), &nb)
+	fmt.Sscan(os.Getenv("SZ"), &sz)
+	k := newBank(b, 1_000_000, 10_000, nb, sz)
 	for range b.N {
 		b.StopTimer()
 		folder := b.TempDir()

@@ -228,3 +228,30 @@ func BenchmarkRange(b *testing.B) {
 	}
 	perRow(b, benchRows)
 }
+
+// BenchmarkBlocks is blocks one after another, each of scattered changes of rows whose
+// nodes are in memory.
+func BenchmarkBlocks(b *testing.B) {
+	tree, store := million()
+	for _, n := range []int{20_000, 100_000} {
+		for _, workers := range []int{1, 2} {
+			b.Run(fmt.Sprintf("n=%d/workers=%d", n, workers), func(b *testing.B) {
+				cache := NewCache(store, 1<<30)
+				t := New(cache, tree.Root())
+				if err := t.Range(b.Context(), nil, nil, func(_, _ []byte) error { return nil }); err != nil {
+					b.Fatal(err)
+				}
+				version := 3
+				b.ReportAllocs()
+				for b.Loop() {
+					b.StopTimer()
+					version++
+					edits := scattered(n, "change", version)
+					b.StartTimer()
+					t = update(b, t, cache.Through(&discard{}), edits, workers)
+				}
+				perRow(b, n)
+			})
+		}
+	}
+}

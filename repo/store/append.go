@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	maps0 "maps"
 	"slices"
 
 	"github.com/go-git/go-billy/v5"
@@ -17,53 +16,61 @@ import (
 // growth is what a writer adds to one pack. Until it is published, the pack itself does
 // not know of it. The writer's mu guards it.
 type growth struct {
-	pack    *pack
-	fresh   bool    // the writer made the pack
-	start   int64   // length before the writer came; 0 for a fresh pack
-	end     int64   // length with all that was appended
-	slots   []*slot // those of the pack, then the new ones
-	objects growing // the new ones
-	table   *table  // of the whole pack, once it is complete
+	pack   *pack
+	fresh  bool            // the writer made the pack
+	start  int64           // length before the writer came; 0 for a fresh pack
+	end    int64           // length with all that was appended
+	slots  []*slot         // those of the pack, then the new ones
+	frames []*pendingFrame // of the new slots; none once the table is complete
+	table  *table          // of the whole pack, once it is complete
 }
 
-func (g *growth) find(h object.Hash) (place, bool) {
-	var e entry
-	var ok bool
-	if g.table != nil {
-		e, ok = g.table.find(h)
-	} else {
-		e, ok = g.objects.find(h)
+// objects calls fn for each new object.
+func (g *growth) objects(fn func(h object.Hash, e entry)) {
+	for _, f := range g.frames {
+		for i := range f.entries {
+			fn(f.entries[i].hash, f.entry(i))
+		}
 	}
-	if !ok {
-		return place{}, false
-	}
-	return place{g.pack, g.slots[e.frame], e}, true
 }
 
 // complete makes the table of the whole pack.
 func (g *growth) complete() {
-	all := g.objects
+	var all []indexed
 	if !g.fresh {
-		all = make(growing, len(g.objects)+g.pack.index.count())
 		low, high, _ := prefixRange("")
 		g.pack.index.scan(low, high, func(h object.Hash, e entry) bool {
-			all[h] = e
+			all = append(all, indexed{h, e})
 			return true
 		})
-		maps0.Copy(all, g.objects)
 	}
+	g.objects(func(h object.Hash, e entry) { all = append(all, indexed{h, e}) })
 	extents := make([]extent, len(g.slots))
 	for i, s := range g.slots {
 		extents[i] = extent{uint32(s.offset), uint32(s.bytes)}
 	}
 	g.table = newTable(g.pack.number, g.pack.salt, g.end, extents, all)
-	g.objects = nil
+	g.frames = nil
 }
 
-func (w *diskWriter) findGrown(h object.Hash) (place, bool) {
+// findStored returns where an object is that has been appended.
+func (w *diskWriter) findStored(h object.Hash) (place, bool) {
+	if p, ok := w.pending[h]; ok {
+		f := w.frames[p.frame]
+		if g := f.grown; g != nil {
+			return place{g.pack, g.slots[f.number], f.entry(int(p.pos))}, true
+		}
+		return place{}, false
+	}
+	if !w.compacting {
+		return place{}, false
+	}
 	for _, g := range w.grown {
-		if at, ok := g.find(h); ok {
-			return at, true
+		if g.table == nil {
+			continue
+		}
+		if e, ok := g.table.find(h); ok {
+			return place{g.pack, g.slots[e.frame], e}, true
 		}
 	}
 	return place{}, false
@@ -104,19 +111,17 @@ func (w *diskWriter) append(f *pendingFrame, how byte, stored []byte) error {
 	return nil
 }
 
-// appended moves the objects of f from pending to the pack that grows.
+// appended notes where in the pack that grows the objects of f are, and gives its memory
+// to frames to come.
 func (w *diskWriter) appended(f *pendingFrame, s *slot) {
 	w.mu.Lock()
 	g := w.grown[len(w.grown)-1]
-	for i, e := range f.entries {
-		delete(w.pending, e.hash)
-		g.objects[e.hash] = entry{
-			frame: uint32(len(g.slots)), pos: uint16(i), kind: e.kind, size: e.size, sealBytes: e.sealBytes,
-		}
-	}
-	g.slots = append(g.slots, s)
+	f.grown, f.number = g, uint32(len(g.slots))
+	g.slots, g.frames = append(g.slots, s), append(g.frames, f)
+	plain := f.plain
+	f.plain, f.seals = nil, nil
 	w.mu.Unlock()
-	w.d.pendings.Put(f)
+	w.d.buffers.Put(&plain)
 }
 
 // openPack opens the pack to append to: the store's last one, or a new one.
@@ -154,7 +159,7 @@ func (w *diskWriter) openPack() error {
 func (w *diskWriter) continued(last *pack) *growth {
 	if last != nil && !last.sealed && !w.compacting && len(w.grown) == 0 {
 		slots := append([]*slot(nil), last.slots...)
-		w.grown = append(w.grown, &growth{pack: last, start: last.end, slots: slots, objects: growing{}})
+		w.grown = append(w.grown, &growth{pack: last, start: last.end, slots: slots})
 		return w.grown[0]
 	}
 	number := uint32(1)
@@ -166,7 +171,7 @@ func (w *diskWriter) continued(last *pack) *growth {
 	}
 	p := &pack{number: number, name: packName(number), index: growing{}}
 	_, _ = rand.Read(p.salt[:]) // never fails
-	w.grown = append(w.grown, &growth{pack: p, fresh: true, objects: growing{}})
+	w.grown = append(w.grown, &growth{pack: p, fresh: true})
 	return w.grown[len(w.grown)-1]
 }
 
@@ -227,7 +232,11 @@ func (w *diskWriter) nextPack() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.grown[len(w.grown)-1].complete()
+	g := w.grown[len(w.grown)-1]
+	if w.compacting { // its table finds them, in less memory
+		g.objects(func(h object.Hash, _ entry) { delete(w.pending, h) })
+	}
+	g.complete()
 	return nil
 }
 
@@ -277,7 +286,7 @@ func (w *diskWriter) publish() {
 			p.index, p.sealed, p.wantsIndex = g.table, true, true
 		} else {
 			objects := p.index.(growing)
-			maps0.Copy(objects, g.objects)
+			g.objects(func(h object.Hash, e entry) { objects[h] = e })
 		}
 		p.slots, p.size, p.end, p.last = g.slots, g.end, g.end, w.out.last
 		_ = p.writeIndex(&d.dir)

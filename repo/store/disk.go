@@ -21,7 +21,7 @@ type Options struct {
 	Verify   bool // Put computes every hash itself
 
 	// SealPackBytes is the size from which a pack is sealed and the next one begun: 16 MiB
-	// if it is 0, at most 1 GiB. At the end of a commit a pack is sealed from 2 MiB on, so
+	// if it is 0, or 256 MiB with Quick; at most 1 GiB. At the end of a commit a pack is sealed from 2 MiB on, so
 	// that nobody who opens the store has much to scan; Compact joins small packs.
 	SealPackBytes int64
 	// FrameBytes is how much plain data is compressed together: 16 KiB if it is 0, at most
@@ -44,6 +44,9 @@ func (o Options) tailBytes() int64 { return min(o.SealPackBytes, sealTailBytes) 
 func (o Options) withDefaults() Options {
 	if o.SealPackBytes <= 0 {
 		o.SealPackBytes = 16 << 20
+		if o.Quick {
+			o.SealPackBytes = 256 << 20 // each pack is synced before the next is begun
+		}
 	}
 	if o.FrameBytes <= 0 {
 		o.FrameBytes = 16 << 10
@@ -68,7 +71,7 @@ type Disk struct {
 	cache cache
 	raw   sync.Pool // of *[]byte: frames as read
 
-	pendings sync.Pool // of *pendingFrame
+	buffers sync.Pool // of *[]byte: frames being filled
 
 	hint atomic.Pointer[pack] // where the last object was found
 

@@ -23,7 +23,7 @@ func TestFilter(t *testing.T) {
 	for range 5000 {
 		objects[random()] = entry{kind: object.KindStateNode, size: 1}
 	}
-	table := newTable(1, salt{}, 1<<20, []extent{{bytes: 1 << 10}}, objects)
+	table := newTable(1, salt{}, 1<<20, []extent{{bytes: 1 << 10}}, objects.all())
 	for range filterMisses {
 		if _, ok := table.find(random()); ok {
 			t.Fatal("the table holds what it was not given")

@@ -144,7 +144,7 @@ func (c *checker) index(p *pack, s *scanner) (*table, error) {
 	}
 	p.index, p.salt = growing{}, s.salt
 	p.take(s)
-	if built := newTable(p.number, p.salt, p.end, p.extents(), p.index.(growing)); !bytes.Equal(built.raw, raw) {
+	if built := newTable(p.number, p.salt, p.end, p.extents(), p.index.(growing).all()); !bytes.Equal(built.raw, raw) {
 		return t, c.problem(&CorruptError{File: name, Reason: "index does not describe its pack"})
 	}
 	return t, nil

@@ -72,7 +72,7 @@ func FuzzIndex(f *testing.F) {
 	for i := range 9 {
 		objects[object.Sum([]byte{byte(i)})] = entry{uint32(i % 2), uint16(i), object.KindBlob, 5, 64}
 	}
-	f.Add(newTable(3, salt{1}, 5000, []extent{{24, 300}, {400, 500}}, objects).raw)
+	f.Add(newTable(3, salt{1}, 5000, []extent{{24, 300}, {400, 500}}, objects.all()).raw)
 	f.Add(newTable(1, salt{}, packHeaderBytes, nil, nil).raw)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 4 {
@@ -95,7 +95,7 @@ func FuzzIndex(f *testing.F) {
 			}
 			return true
 		})
-		if again := newTable(table.number, table.salt, table.packSize, extents, objects); !bytes.Equal(again.raw, b) {
+		if again := newTable(table.number, table.salt, table.packSize, extents, objects.all()); !bytes.Equal(again.raw, b) {
 			t.Fatalf("%x decodes, but encodes to %x", b, again.raw)
 		}
 	})

@@ -75,31 +75,42 @@ type table struct {
 	filter   filter
 }
 
-// newTable builds the index of a pack of packSize bytes with the given frames.
-func newTable(number uint32, s salt, packSize int64, extents []extent, objects growing) *table {
-	hashes := make([]object.Hash, 0, len(objects))
-	for h := range objects {
-		hashes = append(hashes, h)
-	}
-	slices.SortFunc(hashes, compareHash)
+// indexed is an object of a pack with its entry.
+type indexed struct {
+	hash  object.Hash
+	entry entry
+}
 
-	b := make([]byte, 0, tableBytes(len(hashes), len(extents)))
+// all returns what a growing index holds.
+func (g growing) all() []indexed {
+	out := make([]indexed, 0, len(g))
+	for h, e := range g {
+		out = append(out, indexed{h, e})
+	}
+	return out
+}
+
+// newTable builds the index of a pack of packSize bytes with the given frames. It puts the
+// objects in order.
+func newTable(number uint32, s salt, packSize int64, extents []extent, objects []indexed) *table {
+	slices.SortFunc(objects, func(a, b indexed) int { return compareHash(a.hash, b.hash) })
+	b := make([]byte, 0, tableBytes(len(objects), len(extents)))
 	b = append(b, indexMagic...)
 	b = binary.BigEndian.AppendUint64(b, uint64(packSize))
 	b = append(b, s[:]...)
 	b = binary.BigEndian.AppendUint32(b, number)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(hashes)))
+	b = binary.BigEndian.AppendUint32(b, uint32(len(objects)))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(extents)))
-	b = appendFanout(b, hashes)
+	b = appendFanout(b, objects)
 	for _, x := range extents {
 		b = binary.BigEndian.AppendUint32(b, x.offset)
 		b = binary.BigEndian.AppendUint32(b, x.bytes)
 	}
-	for i := range hashes {
-		b = append(b, hashes[i][:]...)
+	for i := range objects {
+		b = append(b, objects[i].hash[:]...)
 	}
-	for _, h := range hashes {
-		e := objects[h]
+	for i := range objects {
+		e := &objects[i].entry
 		b = binary.BigEndian.AppendUint32(b, e.frame)
 		b = binary.BigEndian.AppendUint16(b, e.pos)
 		b = append(b, byte(e.kind), byte(e.size>>16), byte(e.size>>8), byte(e.size))
@@ -111,10 +122,10 @@ func newTable(number uint32, s salt, packSize int64, extents []extent, objects g
 }
 
 // appendFanout appends, for each first byte, the number of hashes up to and with it.
-func appendFanout(b []byte, sorted []object.Hash) []byte {
+func appendFanout(b []byte, sorted []indexed) []byte {
 	i := 0
 	for first := range 256 {
-		for i < len(sorted) && int(sorted[i][0]) == first {
+		for i < len(sorted) && int(sorted[i].hash[0]) == first {
 			i++
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(i))

@@ -242,7 +242,7 @@ func (p *pack) addFrame(offset int64, bytes int, entries []dirEntry) {
 // seal turns the index of a complete pack into its final form, and keeps cached frames.
 func (p *pack) seal() {
 	if objects, ok := p.index.(growing); ok {
-		p.index = newTable(p.number, p.salt, p.end, p.extents(), objects)
+		p.index = newTable(p.number, p.salt, p.end, p.extents(), objects.all())
 		p.wantsIndex = true
 	}
 	p.sealed = true

@@ -44,12 +44,12 @@ func (w *diskWriter) read(ctx context.Context, h object.Hash) (data, seal []byte
 		w.mu.Unlock()
 		return nil, nil, err
 	}
-	if p, ok := w.pending[h]; ok {
-		data, seal = p.copy()
+	if p, ok := w.pending[h]; ok && w.frames[p.frame].grown == nil {
+		data, seal = w.frames[p.frame].copy(int(p.pos))
 		w.mu.Unlock()
 		return data, seal, ctx.Err()
 	}
-	at, ok := w.findGrown(h)
+	at, ok := w.findStored(h)
 	w.mu.Unlock()
 	if !ok {
 		f, i, err := w.d.fetch(ctx, h, w.d.verified)
@@ -70,20 +70,17 @@ func (w *diskWriter) read(ctx context.Context, h object.Hash) (data, seal []byte
 	return f.data(int(at.pos)), f.seal(int(at.pos)), ctx.Err()
 }
 
-// copy returns the object and its seal in memory of their own.
-func (p pendingPlace) copy() (data, seal []byte) {
-	at, sealAt, total := 0, 0, 0
-	for i, e := range p.frame.entries {
-		if i < p.pos {
-			at += int(e.size)
-			sealAt += int(e.sealBytes)
-		}
-		total += int(e.size)
+// copy returns an object and its seal in memory of their own.
+func (f *pendingFrame) copy(pos int) (data, seal []byte) {
+	at, sealAt := 0, 0
+	for _, e := range f.entries[:pos] {
+		at += int(e.size)
+		sealAt += int(e.sealBytes)
 	}
-	e := p.frame.entries[p.pos]
-	data = slices.Clone(p.frame.plain[at : at+int(e.size)])
+	e := f.entries[pos]
+	data = slices.Clone(f.plain[at : at+int(e.size)])
 	if e.sealBytes > 0 {
-		seal = slices.Clone(p.frame.seals[sealAt : sealAt+int(e.sealBytes)])
+		seal = slices.Clone(f.seals[sealAt : sealAt+int(e.sealBytes)])
 	}
 	return data, seal
 }

@@ -30,8 +30,9 @@ type diskWriter struct {
 	ended   bool
 	failed  error // the first failure of a write
 	filling *pendingFrame
-	pending map[object.Hash]pendingPlace // not appended yet
-	grown   []*growth                    // packs appended to, in order; only the last one still grows
+	pending map[object.Hash]pendingPlace // all that was put
+	frames  []*pendingFrame
+	grown   []*growth // packs appended to, in order; only the last one still grows
 
 	jobs    chan *pendingFrame // nil until the first frame is full
 	sending sync.WaitGroup     // goroutines that send to jobs
@@ -41,17 +42,26 @@ type diskWriter struct {
 	out   appender
 }
 
-// pendingFrame is a frame that is being filled, or waits to be compressed.
+// pendingFrame is a frame that is being filled, waits to be compressed, or has been appended
+// to a pack.
 type pendingFrame struct {
 	plain   []byte // the objects; behind them the seals, once it is full
 	seals   []byte
 	entries []dirEntry
+	id      uint32  // among the frames of the writer
+	grown   *growth // where it was appended; then plain and seals are gone
+	number  uint32  // among the frames there
 }
 
-type pendingPlace struct {
-	frame *pendingFrame
-	pos   int
+// entry returns how an index describes object i of a frame that has been appended.
+func (f *pendingFrame) entry(i int) entry {
+	e := &f.entries[i]
+	return entry{frame: f.number, pos: uint16(i), kind: e.kind, size: e.size, sealBytes: e.sealBytes}
 }
+
+// pendingPlace is the number of a frame of the writer and a position in it. There are many,
+// and without pointers the garbage collector need not look at them.
+type pendingPlace struct{ frame, pos uint32 }
 
 // Begin implements Store. It cuts a torn tail off the last pack, and writes index files
 // that are missing. It fails with a *CorruptError if the structure of a pack is damaged.
@@ -162,7 +172,7 @@ func (w *diskWriter) add(e dirEntry, data, seal []byte) (full *pendingFrame, err
 	size := len(data) + len(seal)
 	if size >= w.d.opt.FrameBytes {
 		// A large object has a frame of its own, and the one being filled goes on.
-		alone := w.d.newPending()
+		alone := w.newFrame()
 		w.place(alone, e, data, seal)
 		return w.full(alone), nil
 	}
@@ -170,7 +180,7 @@ func (w *diskWriter) add(e dirEntry, data, seal []byte) (full *pendingFrame, err
 		full, w.filling = w.full(f), nil
 	}
 	if w.filling == nil {
-		w.filling = w.d.newPending()
+		w.filling = w.newFrame()
 	}
 	w.place(w.filling, e, data, seal)
 	return full, nil
@@ -187,7 +197,8 @@ func (w *diskWriter) holds(h object.Hash) (bool, error) {
 	if _, ok := w.pending[h]; ok {
 		return true, nil
 	}
-	if _, ok := w.findGrown(h); ok || w.compacting {
+	if w.compacting {
+		_, ok := w.findStored(h)
 		return ok, nil
 	}
 	_, ok, err := w.d.find(h)
@@ -195,7 +206,7 @@ func (w *diskWriter) holds(h object.Hash) (bool, error) {
 }
 
 func (w *diskWriter) place(f *pendingFrame, e dirEntry, data, seal []byte) {
-	w.pending[e.hash] = pendingPlace{f, len(f.entries)}
+	w.pending[e.hash] = pendingPlace{f.id, uint32(len(f.entries))}
 	f.plain = append(f.plain, data...)
 	f.seals = append(f.seals, seal...)
 	f.entries = append(f.entries, e)
@@ -252,12 +263,15 @@ func (w *diskWriter) fail(err error) {
 	}
 }
 
-func (d *Disk) newPending() *pendingFrame {
-	if f, ok := d.pendings.Get().(*pendingFrame); ok {
-		f.plain, f.seals, f.entries = f.plain[:0], f.seals[:0], f.entries[:0]
-		return f
+func (w *diskWriter) newFrame() *pendingFrame {
+	f := &pendingFrame{id: uint32(len(w.frames))}
+	if buffer, ok := w.d.buffers.Get().(*[]byte); ok {
+		f.plain = (*buffer)[:0]
+	} else {
+		f.plain = make([]byte, 0, w.d.opt.FrameBytes)
 	}
-	return &pendingFrame{plain: make([]byte, 0, d.opt.FrameBytes)}
+	w.frames = append(w.frames, f)
+	return f
 }
 
 // drain stops the workers after they have stored all that was put. Nothing can be put
