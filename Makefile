@@ -43,6 +43,10 @@ determinism: ## 100,000 random blocks by every tree and number of workers, 1,000
 replay: ## real histories of thousands of commits, from AERGO_REPLAY_DATA
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) $(GO) test -count 1 -v -timeout 30m ./repo/replay
 
+.PHONY: histories
+histories: ## 40 random histories of 1,500 operations through the door, against the plain model of merge/oracle
+	$(GO) test ./repo -count 1 -v -run 'Oracle' -histories 40 -steps 1500 -timeout 60m
+
 .PHONY: fmt
 fmt: ## gofmt -w
 	gofmt -w .

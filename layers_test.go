@@ -56,6 +56,7 @@ func house() []room {
 			outside: []string{billy, cobra, pflag},
 			tests:   []string{"testdata/rows", script, zstd},
 		},
+		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
 		{path: "cmd/aergo/ui", outside: []string{lipgloss, ansi, term, termenv}},
 		{
 			path: "repo/replay",
@@ -72,13 +73,14 @@ func house() []room {
 				"repo/state", "repo/state/key", "repo/lock", "repo/oplog", "repo/ref", "repo/key", "repo/store", "repo/store/derived", "repo/durable", "repo/object",
 			},
 			outside: []string{billy},
-			tests:   []string{"repo/store/faultfs"},
+			tests:   []string{"merge/oracle", "repo/store/faultfs"},
 		},
 		{
 			path:  "merge",
 			below: []string{"branch", "contract", "repo/store", "repo/object"},
 			tests: []string{"contract/table", "contract/value", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", billy},
 		},
+		{path: "merge/oracle"}, // the standard library only
 		{
 			path:    "branch",
 			below:   []string{"contract", "dtt", "consensus/directory", "repo/state", "repo/key", "repo/store", "repo/durable", "repo/object"},

@@ -58,11 +58,12 @@ type Change struct {
 	Del   []Key
 }
 
-// MergeFacts is what a three-way merge by cell says of a merge.
+// MergeFacts is what others make of a merge: a three-way merge by cell, and git's by lines.
 type MergeFacts struct {
 	Bases        []int
-	Conflicts    int  // rows in conflict
+	Conflicts    int  // rows in conflict by cell
 	EqualsActual bool // what people committed is what it comes to; false with conflicts
+	LinesClash   bool // git found a conflict of lines and left the merge to people
 }
 
 // Authors returns the authors, sorted, each once.
@@ -265,6 +266,7 @@ func (h *History) readMerge(line []byte) error {
 	var in struct {
 		C     int
 		Bases []int
+		Git   string
 		Cell  struct {
 			Conflicts    int
 			EqualsActual bool `json:"equals_actual"`
@@ -281,6 +283,8 @@ func (h *History) readMerge(line []byte) error {
 			return bad("merge %d has the base %d", in.C, b)
 		}
 	}
-	h.Merges[in.C] = MergeFacts{Bases: in.Bases, Conflicts: in.Cell.Conflicts, EqualsActual: in.Cell.EqualsActual}
+	h.Merges[in.C] = MergeFacts{
+		Bases: in.Bases, Conflicts: in.Cell.Conflicts, EqualsActual: in.Cell.EqualsActual, LinesClash: in.Git == "conflict",
+	}
 	return nil
 }

@@ -29,7 +29,7 @@ func TestSmallCase(t *testing.T) {
 	m := &got.Merges[0]
 	// The source's first transaction, on row a, conflicts in x; its second, on b, meets a
 	// row that the target deleted. People took y by hand, and made a row of their own.
-	if len(m.Account.Excluded) != 2 || m.HandEdits != 2 || m.Cells.Conflicts != 2 || len(m.Cells.Differ) != 0 {
+	if len(m.Account.Excluded) != 2 || len(m.HandEdits) != 2 || m.Cells.Conflicts != 2 || len(m.Cells.Differ) != 0 {
 		t.Errorf("%s\n%+v", got, m)
 	}
 	if got.Transactions != 11 || got.Commits != 7 || got.Branches != 1 {

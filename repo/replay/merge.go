@@ -50,8 +50,8 @@ func sameSet(a, b []object.Hash) bool {
 }
 
 // undone returns the operations that take back what a merge changed although the commit,
-// as people made it, has it as its first parent did.
-func (p *player) undone(ctx context.Context, i int, head object.Hash) ([]table.Spec, error) {
+// as people made it, has it as its first parent did, and each of them in words.
+func (p *player) undone(ctx context.Context, i int, head object.Hash) (steps []table.Spec, edits []string, err error) {
 	c := &p.history.Commits[i]
 	named := map[string]bool{}
 	for _, ch := range c.Changes {
@@ -59,14 +59,13 @@ func (p *player) undone(ctx context.Context, i int, head object.Hash) ([]table.S
 			named[ch.Table.Name+"\x00"+r.Key.String()] = true
 		}
 	}
-	var steps []table.Spec
-	err := p.changed(ctx, p.history, p.blocks[c.Parents[0]], head, func(t *Table, before, after Row) error {
+	err = p.changed(ctx, p.history, p.blocks[c.Parents[0]], head, func(t *Table, before, after Row) error {
 		if s, differs := t.step(&after, &before); differs && !named[t.Name+"\x00"+after.Key.String()] {
-			steps = append(steps, s)
+			steps, edits = append(steps, s), append(edits, edit(t, &after, &before)+" (as it was before the merge)")
 		}
 		return nil
 	})
-	return steps, err
+	return steps, edits, err
 }
 
 // place names a row of a history.

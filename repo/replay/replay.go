@@ -107,6 +107,7 @@ func (p *player) goTo(ctx context.Context, i int) (object.Hash, error) {
 func (p *player) commit(ctx context.Context, i int, head object.Hash, byHand bool) (object.Hash, error) {
 	c := &p.history.Commits[i]
 	var steps []table.Spec
+	var edits []string
 	for _, ch := range c.Changes {
 		for _, want := range ch.rows() {
 			now, err := p.row(ctx, ch.Table, want.Key, head)
@@ -114,19 +115,19 @@ func (p *player) commit(ctx context.Context, i int, head object.Hash, byHand boo
 				return head, err
 			}
 			if s, differs := ch.Table.step(&now, &want); differs {
-				steps = append(steps, s)
+				steps, edits = append(steps, s), append(edits, edit(ch.Table, &now, &want))
 			}
 		}
 	}
 	if byHand {
-		undone, err := p.undone(ctx, i, head)
+		undone, undoings, err := p.undone(ctx, i, head)
 		if err != nil {
 			return head, err
 		}
 		if steps = append(steps, undone...); len(steps) == 0 {
 			return head, nil
 		}
-		p.report.Merges[len(p.report.Merges)-1].HandEdits = len(steps)
+		p.report.Merges[len(p.report.Merges)-1].HandEdits = append(edits, undoings...)
 	}
 	return p.sign(ctx, c, steps)
 }

@@ -82,7 +82,7 @@ type expected struct {
 func histories() map[string]expected {
 	all := map[string]expected{"multicodec": {
 		folder: shipped, commits: 224, branches: 16, transactions: 2435,
-		totals: Totals{Merges: 19, Clean: 19, Applied: 741, Noop: 46, HandEdits: 5},
+		totals: Totals{Merges: 19, LinesClash: 4, Clean: 19, Applied: 741, Noop: 46, HandEdits: 5},
 		edited: map[int]int{77: 4, 91: 1},
 	}}
 	folder := os.Getenv(casesVariable)
@@ -91,12 +91,12 @@ func histories() map[string]expected {
 	}
 	all["disposable-domains"] = expected{
 		folder: filepath.Join(folder, "disposable-domains"), commits: 915, branches: 72, transactions: 11054,
-		totals: Totals{Merges: 77, Clean: 77, Applied: 2335, Noop: 236, HandEdits: 407},
+		totals: Totals{Merges: 77, LinesClash: 7, Clean: 77, Applied: 2335, Noop: 236, HandEdits: 407},
 		edited: map[int]int{40: 407},
 	}
 	all["simple-icons"] = expected{
 		folder: filepath.Join(folder, "simple-icons"), commits: 5135, branches: 99, transactions: 7689,
-		totals:   Totals{Merges: 175, Clean: 173, Applied: 2712, Noop: 136, Excluded: 2, HandEdits: 4},
+		totals:   Totals{Merges: 175, LinesClash: 13, CellsClash: 2, Clean: 173, Applied: 2712, Noop: 136, Excluded: 2, HandEdits: 4},
 		excluded: map[int]int{444: 1, 464: 1},
 		edited:   map[int]int{407: 1, 409: 1, 444: 1, 464: 1},
 	}
@@ -115,7 +115,7 @@ func TestHistories(t *testing.T) {
 			want.check(t, got)
 			sealed := got.Commits + 1 // the root
 			for i := range got.Merges {
-				if got.Merges[i].HandEdits > 0 {
+				if len(got.Merges[i].HandEdits) > 0 {
 					sealed++
 				}
 			}
@@ -142,8 +142,8 @@ func (want *expected) check(t *testing.T, got *Report) {
 		if n := len(m.Account.Excluded); n != want.excluded[m.Commit] {
 			t.Errorf("merge %d: %d excluded, want %d", m.Commit, n, want.excluded[m.Commit])
 		}
-		if m.HandEdits != want.edited[m.Commit] {
-			t.Errorf("merge %d: %d edits by hand, want %d", m.Commit, m.HandEdits, want.edited[m.Commit])
+		if len(m.HandEdits) != want.edited[m.Commit] {
+			t.Errorf("merge %d: %d edits by hand, want %d", m.Commit, len(m.HandEdits), want.edited[m.Commit])
 		}
 	}
 }
@@ -163,8 +163,8 @@ func checkMerge(t *testing.T, m *Merge) {
 	if m.KnownAs.Conflicts == 0 && !m.Clean() {
 		t.Errorf("merge %d is clean by cell, yet %+v are excluded", m.Commit, m.Account.Excluded)
 	}
-	if m.KnownAs.EqualsActual != (m.HandEdits == 0) {
-		t.Errorf("merge %d: %d edits by hand; the merge by cell equals what people committed: %v", m.Commit, m.HandEdits, m.KnownAs.EqualsActual)
+	if m.KnownAs.EqualsActual != (len(m.HandEdits) == 0) {
+		t.Errorf("merge %d: %d edits by hand; the merge by cell equals what people committed: %v", m.Commit, len(m.HandEdits), m.KnownAs.EqualsActual)
 	}
 }
 
