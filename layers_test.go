@@ -38,6 +38,7 @@ const (
 	term     = "github.com/charmbracelet/x/term"
 	termenv  = "github.com/muesli/termenv"
 	script   = "github.com/rogpeppe/go-internal"
+	sqlite   = "github.com/ncruces/go-sqlite3"
 )
 
 // house is the map: imports run downwards only.
@@ -88,6 +89,7 @@ func house() []room {
 			tests:   []string{"contract/table", "contract/value", "repo/state/key", "repo/store/faultfs"}, // a runtime to run
 		},
 		{path: "contract/table/format", below: []string{"contract/table", "contract/value", "repo/state/key", "repo/object"}, tests: []string{"contract"}},
+		{path: "contract/sql", below: []string{"contract/table", "contract/value"}, outside: []string{sqlite}},
 		{path: "contract/table", below: []string{"contract", "contract/value", "repo/state/key", "repo/object"}},
 		{path: "contract/value", below: []string{"repo/object"}},
 		{path: "contract", below: []string{"repo/object"}},
