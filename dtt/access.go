@@ -90,8 +90,12 @@ func (l *Lists) Units() int { return l.units }
 func (l *Lists) At(i int) []Access { return l.accesses[l.starts[i]:l.starts[i+1]] }
 
 // Reorder returns the lists in another order: transaction i of the result is transaction
-// order[i] of l. The order must name every transaction once.
+// order[i] of l. The order must name every transaction once; nil is the order of l itself,
+// and the result then l.
 func (l *Lists) Reorder(order []uint32) (*Lists, error) {
+	if order == nil {
+		return l, nil
+	}
 	n := l.Len()
 	if len(order) != n {
 		return nil, fmt.Errorf("order of %d for %d transactions: %w", len(order), n, ErrAccess)

@@ -26,6 +26,41 @@ type Options struct {
 	Claimable func(Unit) bool
 }
 
+func (o *Options) minLeaf() uint64 {
+	if o.MinLeaf == 0 {
+		return defaultMinLeaf
+	}
+	return min(o.MinLeaf, maxMinLeaf)
+}
+
+// small says whether a block of n transactions is too small to share: it is not worth two
+// leaves.
+func (o *Options) small(costs []uint32, n int) bool {
+	least := 2 * o.minLeaf()
+	sum := uint64(max(n-len(costs), 0))
+	for part := range slices.Chunk(costs[:min(len(costs), n)], 64) {
+		if sum >= least {
+			return false
+		}
+		sum += total(part)
+	}
+	return sum < least
+}
+
+// total adds up costs. Two sums take half the time of one.
+func total(costs []uint32) uint64 {
+	even, odd := uint64(0), uint64(0)
+	for len(costs) >= 2 {
+		even += uint64(costs[0])
+		odd += uint64(costs[1])
+		costs = costs[2:]
+	}
+	for _, cost := range costs {
+		even += uint64(cost)
+	}
+	return even + odd
+}
+
 const (
 	defaultMinLeaf = 64
 	defaultWorkers = 16
@@ -37,6 +72,7 @@ const (
 	maxLeaves         = 1 << 19 // about as many leaves as a tree gets at most
 	buildLevels       = 2       // how often a P is looked for inside a branch of a P
 	firstPatience     = 8       // smallest leaves to look at for a segment that pays
+	leafBlock         = 1 << 10 // leaves that take their memory at once
 	vainSearches      = 2       // of a whole range for one
 )
 
@@ -63,7 +99,9 @@ type Planner struct {
 	ranges []uint32 // of the current scan: where each range starts
 	sums   []uint64 // memory of the weights
 	chains chains
-	stages stages
+	leaves []node   // memory for leaves
+	times  []uint64 // by transaction: how long the longest chain before it is
+	waves  waves
 	rounds rounds
 }
 
@@ -86,6 +124,9 @@ const maxStamp = 1<<30 - 1
 // proportion to the number of accesses: what is left when the scans have taken their
 // share runs serially.
 func (p *Planner) Build(l *Lists, costs []uint32, opt Options) Tree {
+	if opt.small(costs, l.Len()) {
+		return Serial(l.Len())
+	}
 	p.begin(l, costs, opt)
 	return p.given()
 }
@@ -101,12 +142,7 @@ func (p *Planner) begin(l *Lists, costs []uint32, opt Options) {
 	if opt.Workers <= 0 {
 		p.workers = defaultWorkers
 	}
-	p.minLeaf = opt.MinLeaf
-	if p.minLeaf == 0 {
-		p.minLeaf = defaultMinLeaf
-	}
-	p.minLeaf = min(p.minLeaf, maxMinLeaf)
-	p.minLeaf = max(p.minLeaf, p.weights.between(0, l.Len())/maxLeaves)
+	p.minLeaf = max(opt.minLeaf(), p.weights.between(0, l.Len())/maxLeaves+1)
 	p.allow(visitsPerTx)
 	if len(p.units) < l.Units() {
 		p.units, p.stamp = make([]touched, l.Units()+l.Units()/4), 0
@@ -144,7 +180,7 @@ func (p *Planner) divide(a, b, levels int) Tree {
 	from := a // the start of the leaf being gathered
 	flush := func(to int) {
 		if to > from {
-			branches = append(branches, Serial(to-from))
+			branches = append(branches, p.leaf(to-from))
 			from = to
 		}
 	}
@@ -165,19 +201,28 @@ func (p *Planner) divide(a, b, levels int) Tree {
 	return Par(branches...)
 }
 
+// leaf is Serial for a count that is right, with memory taken for many leaves at once.
+func (p *Planner) leaf(count int) Tree {
+	if len(p.leaves) == cap(p.leaves) {
+		p.leaves = make([]node, 0, leafBlock)
+	}
+	p.leaves = append(p.leaves, node{count: uint32(count), end: 1, kind: Leaf})
+	return Tree{nodes: p.leaves[len(p.leaves)-1 : len(p.leaves) : len(p.leaves)]}
+}
+
 // segment returns the tree of the transactions a..b-1, which are one range, as an S of
 // segments that pay, each a P, and leaves between them.
 func (p *Planner) segment(a, b, levels int) Tree {
 	total := p.weights.between(a, b)
 	if levels == 0 || total < 2*p.minLeaf || p.visits > p.visitsMax || p.longestChain(a, b) > total-total/8 {
-		return Serial(b - a)
+		return p.leaf(b - a)
 	}
 	var s series
 	p.walk(a, b, p.weights, p.scan, func(start, end int, pays bool) {
 		if pays {
 			s.add(p.divide(start, end, levels))
 		} else {
-			s.add(Serial(end - start))
+			s.add(p.leaf(end - start))
 		}
 	})
 	return s.tree()

@@ -1,5 +1,7 @@
 package dtt
 
+import "slices"
+
 // chains finds the longest chain of conflicts among transactions that are added in
 // order: no tree with them in this order, and no number of workers, is faster.
 type chains struct {
@@ -54,6 +56,22 @@ func (p *Planner) longestChain(a, b int) uint64 {
 	longest := uint64(0)
 	for tx := a; tx < b; tx++ {
 		longest = max(longest, p.chains.add(p.lists.At(tx), p.weights.between(tx, tx+1)))
+	}
+	return longest
+}
+
+// earliest finds, for each transaction, the length of the longest chain before it, keeps
+// them in p.times, and returns the length of the longest chain.
+func (p *Planner) earliest() uint64 {
+	n, longest := p.lists.Len(), uint64(0)
+	p.chains.reset(p.lists.Units())
+	p.visits += n
+	p.times = slices.Grow(p.times[:0], n)
+	for tx := range n {
+		cost := p.weights.between(tx, tx+1)
+		end := p.chains.add(p.lists.At(tx), cost)
+		p.times = append(p.times, end-cost)
+		longest = max(longest, end)
 	}
 	return longest
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -69,8 +70,16 @@ func (p *Pool) Close() {
 	p.stopped.Wait()
 }
 
+// serve helps with one run after another. Between two it looks out for the next for a
+// while before it goes to sleep: a block often follows at once.
 func (p *Pool) serve(id int, wake <-chan struct{}) {
-	for range wake {
+	for {
+		for i := 0; i < spins && len(wake) == 0; i++ {
+			runtime.Gosched()
+		}
+		if _, open := <-wake; !open {
+			return
+		}
 		if r := p.current.Load(); r != nil {
 			r.help(id)
 		}

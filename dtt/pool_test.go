@@ -87,6 +87,9 @@ func TestParallelEqualsSerial(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				if order == nil {
+					order = identity(n)
+				}
 				runMachine(t, pool, s.name, moved, tree, order, want)
 			}
 		}

@@ -305,7 +305,7 @@ func TestListsRefuse(t *testing.T) {
 		}
 	}
 	l := lists(t, [][]use{{{0, Read}}, {{1, Read}}})
-	for _, order := range [][]uint32{nil, {0}, {0, 0}, {0, 2}, {0, 1, 1}} {
+	for _, order := range [][]uint32{{}, {0}, {0, 0}, {0, 2}, {0, 1, 1}} {
 		if _, err := l.Reorder(order); !errors.Is(err, ErrAccess) {
 			t.Errorf("order %v: %v", order, err)
 		}

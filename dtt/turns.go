@@ -59,15 +59,14 @@ func (t Tree) shift(at turn) uint32 {
 func (c *Checker) turn(t Tree, at turn, mark uint32) uint32 {
 	shift := t.shift(at)
 	for _, claim := range t.cuts[at.cut].claims {
-		s, sum := &c.units[claim.Unit], &c.shifts[claim.Unit]
+		sum := &c.shifts[claim.Unit]
 		*sum += shift
 		if at.phase != passes {
 			continue
 		}
-		if max(s.read, s.delta, s.write) > mark+*sum {
+		if c.visit([]Access{access(claim.Unit, Write)}, mark+*sum, nil) >= 0 {
 			return uint32(claim.Unit)
 		}
-		s.write = mark + *sum
 	}
 	return none
 }

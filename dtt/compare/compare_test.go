@@ -30,21 +30,21 @@ const (
 // BenchmarkCompare measures every load on every lane and prints one table. With -short the
 // blocks are smaller.
 func BenchmarkCompare(b *testing.B) {
-	n, perLane := 10_000, time.Second
+	n, plan := 10_000, Plan{WorksMicroseconds: []int{0, 2, 10, 50}, PerLane: time.Second, Passes: 3}
 	if testing.Short() {
-		n, perLane = 500, time.Second/4
+		n, plan.PerLane = 500, time.Second/10
 	}
-	plan := Plan{WorksMicroseconds: []int{0, 2, 10, 50}, PerLane: perLane, Loads: loads(b, n)}
+	plan.Loads = loads(b, n)
 	for b.Loop() {
 		before := loadAverage()
 		results, err := plan.Run(context.Background())
 		if err != nil {
 			b.Fatal(err)
 		}
-		fmt.Printf("\n%s\n%s\n", Table(results), Shares(results))
+		fmt.Printf("\n%s\n%s\n%s\n", Table(results), Medians(results), Shares(results))
 		if folder := os.Getenv(reportVariable); folder != "" {
-			machine := fmt.Sprintf("%s, %s/%s, %d processors, load average %s before and %s after; the best of %d to %d runs.",
-				runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), before, loadAverage(), leastRuns, mostRuns)
+			machine := fmt.Sprintf("%s, %s/%s, %d processors, load average %s before and %s after.",
+				runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), before, loadAverage())
 			write(b, filepath.Join(folder, "dtt.md"), Document(machine, results))
 			write(b, filepath.Join(folder, PlotFile), Plot(results))
 		}
@@ -87,7 +87,7 @@ func loads(t testing.TB, n int) []workload.Load {
 // Every lane ends as the serial one, on every load.
 func TestLanes(t *testing.T) {
 	for _, n := range []int{0, 1, 300} {
-		plan := Plan{WorksMicroseconds: []int{0, 1, 30}, Loads: loads(t, n)}
+		plan := Plan{WorksMicroseconds: []int{0, 1, 30}, Loads: loads(t, n), Passes: 2}
 		results, err := plan.Run(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -189,9 +189,10 @@ func made() []Result {
 	var out []Result
 	for i, load := range []string{"no conflict", "a<b", "2 hot", "100 hot", "more"} {
 		for _, work := range []int{0, 10} {
-			r := Result{Load: load, Transactions: 10_000, WorkMicroseconds: work, Took: map[Lane]time.Duration{}, Predicted: map[int]float64{}}
+			r := Result{Load: load, Transactions: 10_000, WorkMicroseconds: work, Took: map[Lane]Took{}, Predicted: map[int]float64{}}
 			for k, lane := range Lanes() {
-				r.Took[lane] = time.Duration(1+i+work*k) * time.Millisecond
+				best := time.Duration(1+i+work*k) * time.Millisecond
+				r.Took[lane] = Took{Best: best, Median: 2 * best, Runs: 7 + k}
 			}
 			for _, workers := range PredictedWorkers() {
 				r.Predicted[workers] = float64(workers) * 0.9
@@ -213,12 +214,20 @@ func TestReport(t *testing.T) {
 			t.Errorf("the columns are not aligned:\n%s", table)
 		}
 	}
+	medians := Medians(made())
+	if len(strings.Split(strings.TrimSpace(medians), "\n")) != 2+len(made()) || !strings.Contains(medians, "|    7 |       6.00 |         0.23 |") {
+		t.Errorf("the medians are\n%s", medians)
+	}
 	shares := Shares(made())
 	if len(strings.Split(strings.TrimSpace(shares), "\n")) != 2+3 || !strings.Contains(shares, "1.87") {
 		t.Errorf("the shares are\n%s", shares)
 	}
+	against, limit := Against(made()), Limit(made())
+	if len(strings.Split(strings.TrimSpace(against), "\n")) != 2+5 || !strings.Contains(limit, "checkpoints is 1.") {
+		t.Errorf("beside the optimistic engine:\n%s%s", limit, against)
+	}
 	document := Document("A machine.", made())
-	for _, part := range []string{"A machine.", PlotFile, table, shares} {
+	for _, part := range []string{"A machine. Each lane ran 7 to 7 times", PlotFile, table, medians, limit, against, shares} {
 		if !bytes.Contains(document, []byte(part)) {
 			t.Errorf("the document does not say %q", part)
 		}

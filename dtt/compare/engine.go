@@ -69,8 +69,9 @@ type bed struct {
 // published is a tree with checkpoints, and the digest of the serial run in its order.
 type published struct {
 	tree   dtt.Tree
-	order  []uint32
+	order  []uint32   // nil for the given one
 	lists  *dtt.Lists // in this order
+	costs  []uint32   // too
 	digest uint64
 }
 
@@ -101,11 +102,14 @@ func (b *bed) publish(ctx context.Context) (err error) {
 	if p.lists, err = b.lists.Reorder(p.order); err != nil {
 		return err
 	}
-	costs := make([]uint32, len(p.order))
-	for i, tx := range p.order {
-		costs[i] = b.costs[tx]
+	p.costs = b.costs
+	if p.order != nil {
+		p.costs = make([]uint32, len(p.order))
+		for i, tx := range p.order {
+			p.costs[i] = b.costs[tx]
+		}
 	}
-	p.tree = planner.Checkpoint(p.tree, p.lists, costs, free)
+	p.tree = planner.Checkpoint(p.tree, p.lists, p.costs, free)
 	pool := dtt.NewPool(1)
 	defer pool.Close()
 	b.Reset()
@@ -122,10 +126,21 @@ func (b *bed) publish(ctx context.Context) (err error) {
 // digestOf returns the digest of a serial run in some order.
 func (b *bed) digestOf(order []uint32) uint64 {
 	b.Reset()
-	for _, tx := range order {
+	b.span(order, 0, b.lists.Len())
+	return b.Digest()
+}
+
+// span runs transactions one after another: some of an order, nil for the given one.
+func (b *bed) span(order []uint32, first, count int) {
+	if order == nil {
+		for tx := first; tx < first+count; tx++ {
+			b.Run(tx)
+		}
+		return
+	}
+	for _, tx := range order[first : first+count] {
 		b.Run(int(tx))
 	}
-	return b.Digest()
 }
 
 // time resets the machine, runs a block on it and returns how long the run took. The run
@@ -141,11 +156,7 @@ func (b *bed) time(run func() (uint64, error)) (time.Duration, error) {
 	return took, err
 }
 
-func (b *bed) serial() {
-	for tx := range b.lists.Len() {
-		b.Run(tx)
-	}
-}
+func (b *bed) serial() { b.span(nil, 0, b.lists.Len()) }
 
 // workshop is what the lanes with one number of workers keep from one run to the next.
 type workshop struct {
@@ -182,6 +193,9 @@ func (w *workshop) run(ctx context.Context, e Engine, b *bed) (digest uint64, er
 		if err := w.checker.Check(p.lists, p.tree); err != nil {
 			return 0, err
 		}
+		if p.tree.Cuts() == 0 {
+			return p.digest, w.follow(ctx, b, p.tree, p.order)
+		}
 		return p.digest, w.pool.RunCheckpoints(ctx, p.tree, workload.NewSpaces(b.Machine, p.order, p.tree))
 	case Optimistic:
 		return b.digest, w.speculate(ctx, b)
@@ -202,12 +216,10 @@ func (w *workshop) plan(ctx context.Context, b *bed, options dtt.Options) error 
 	return w.follow(ctx, b, tree, order)
 }
 
-// follow runs a tree of the transactions in some order.
+// follow runs a tree of the transactions in some order, nil for the given one.
 func (w *workshop) follow(ctx context.Context, b *bed, tree dtt.Tree, order []uint32) error {
 	return w.pool.Run(ctx, tree, func(_ context.Context, _, first, count int) error {
-		for _, tx := range order[first : first+count] {
-			b.Run(int(tx))
-		}
+		b.span(order, first, count)
 		return nil
 	})
 }

@@ -12,10 +12,10 @@ import (
 const (
 	panelWidth  = 250
 	panelHeight = 170
-	panelGap    = 46
+	panelGap    = 52
 	columns     = 4
 	margin      = 50
-	topMargin   = 86
+	topMargin   = 92
 )
 
 // curve is a line of a panel. Points go from left to right, evenly spaced.
@@ -49,14 +49,14 @@ func Plot(results []Result) []byte {
 		predicted = append(predicted, predictedPanel(load, byLoad[load]))
 	}
 	rows := (len(loads) + columns - 1) / columns
-	second := topMargin + rows*(panelHeight+panelGap) + 40
+	second := topMargin + rows*(panelHeight+panelGap) + 56
 	var b bytes.Buffer
 	width, height := 2*margin+columns*(panelWidth+panelGap)-panelGap, second+rows*(panelHeight+panelGap)
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="11" fill="#333">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	text(&b, margin, 26, 15, "Speed-up over serial execution with two workers, by microseconds of work per transaction")
 	legend(&b)
-	text(&b, margin, second-24, 15, "Speed-up of the tree with checkpoints by workers, as its shape allows (10 microseconds of work)")
+	text(&b, margin, second-40, 15, "Speed-up of the tree with checkpoints, by workers, as its shape allows; grey is as many as there are workers")
 	for i := range loads {
 		x, y := margin+i%columns*(panelWidth+panelGap), i/columns*(panelHeight+panelGap)
 		measured[i].draw(&b, x, topMargin+y)
@@ -89,7 +89,7 @@ func legend(b *bytes.Buffer) {
 func measuredPanel(load string, results []Result) panel {
 	p := panel{title: load, top: 2.2, step: 0.5}
 	for _, r := range results {
-		p.labels = append(p.labels, fmt.Sprint(r.WorkMicroseconds))
+		p.labels = append(p.labels, fmt.Sprintf("%d \u00b5s", r.WorkMicroseconds))
 	}
 	for _, e := range engineColors() {
 		c := curve{color: e.Color}
@@ -110,6 +110,7 @@ func predictedPanel(load string, results []Result) panel {
 			shown = r
 		}
 	}
+	p.title += fmt.Sprintf(", %d \u00b5s", shown.WorkMicroseconds)
 	ideal, tree := curve{color: "#bbb"}, curve{color: "#0b6e4f"}
 	for _, workers := range PredictedWorkers() {
 		p.labels = append(p.labels, fmt.Sprint(workers))
@@ -122,7 +123,7 @@ func predictedPanel(load string, results []Result) panel {
 
 // draw draws a panel with its upper left corner at (x, y).
 func (p *panel) draw(b *bytes.Buffer, x, y int) {
-	text(b, x, y-6, 12, p.title)
+	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="13" font-weight="bold">%s</text>`+"\n", x, y-10, html.EscapeString(p.title))
 	for v := 0.0; v <= p.top; v += p.step {
 		at := p.height(y, v)
 		fmt.Fprintf(b, `<path d="M%d %.1fh%d" stroke="#ddd"/>`+"\n", x, at, panelWidth)

@@ -1,14 +1,15 @@
 package compare
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 	"time"
+
+	"aergo/dtt/workload"
 )
 
-// Table returns results as a table in Markdown: for each lane milliseconds, and in brackets
-// how many times as fast as the serial lane it is.
+// Table returns results as a table in Markdown: for each lane the milliseconds of the best
+// run, and in brackets how many times as fast as the best serial one that is.
 func Table(results []Result) string {
 	head := []string{"load", "transactions", "work, us", "serial, ms"}
 	for _, l := range Lanes()[1:] {
@@ -16,32 +17,102 @@ func Table(results []Result) string {
 	}
 	rows := [][]string{head}
 	for _, r := range results {
-		row := []string{r.Load, fmt.Sprint(r.Transactions), fmt.Sprint(r.WorkMicroseconds), millis(r.Took[Lanes()[0]])}
+		row := []string{r.Load, fmt.Sprint(r.Transactions), fmt.Sprint(r.WorkMicroseconds), millis(r.Took[Lanes()[0]].Best)}
 		for _, l := range Lanes()[1:] {
-			row = append(row, fmt.Sprintf("%s (%.2f)", millis(r.Took[l]), r.Speedup(l)))
+			row = append(row, fmt.Sprintf("%s (%.2f)", millis(r.Took[l].Best), r.Speedup(l)))
 		}
 		rows = append(rows, row)
 	}
 	return align(rows)
 }
 
-// Shares returns a table in Markdown of the optimistic lane and of published engines, both
-// as parts of the serial run on their own machine, for what both measured.
+// Medians returns a table in Markdown of the median runs: how many times as fast as the
+// median serial one they are, and how many runs there were.
+func Medians(results []Result) string {
+	head := []string{"load", "work, us", "runs", "serial, ms"}
+	for _, l := range Lanes()[1:] {
+		head = append(head, l.String())
+	}
+	rows := [][]string{head}
+	for _, r := range results {
+		serial := r.Took[Lanes()[0]]
+		row := []string{r.Load, fmt.Sprint(r.WorkMicroseconds), fmt.Sprint(serial.Runs), millis(serial.Median)}
+		for _, l := range Lanes()[1:] {
+			row = append(row, share(r.MedianSpeedup(l)))
+		}
+		rows = append(rows, row)
+	}
+	return align(rows)
+}
+
+// Against returns a table in Markdown of how many times as fast as the optimistic lane the
+// trees are, with two workers, where there is work to share.
+func Against(results []Result) string {
+	rows := [][]string{{"load", "work, us", "optimistic over serial", "tree over optimistic", "free tree over optimistic", "checkpoints over optimistic"}}
+	for _, r := range results {
+		if r.WorkMicroseconds < leastWork {
+			continue
+		}
+		own := r.Speedup(Lane{Optimistic, 2})
+		row := []string{r.Load, fmt.Sprint(r.WorkMicroseconds), share(own)}
+		for _, e := range []Engine{Tree, Free, Checkpoints} {
+			row = append(row, share(r.Speedup(Lane{e, 2})/own))
+		}
+		rows = append(rows, row)
+	}
+	return align(rows)
+}
+
+// lead is how many times as fast as the optimistic engine the tree is meant to be.
+const lead = 1.75
+
+// leastWork is the work in microseconds from which on engines are compared.
+const leastWork = 10
+
+// Shares returns a table in Markdown of the time with two workers as a part of the serial
+// time: of lanes, and of published engines on the machine they were measured on, for what
+// both measured.
 func Shares(results []Result) string {
-	lane := Lane{Optimistic, 2}
-	rows := [][]string{{"load", "work, us", lane.String(), "tree 2", "go-block-stm", "cosmos", "bor"}}
+	lanes := []Lane{{Tree, 2}, {Checkpoints, 2}, {Optimistic, 2}}
+	head := []string{"load", "work, us"}
+	for _, l := range lanes {
+		head = append(head, l.String())
+	}
+	rows := [][]string{append(head, "go-block-stm", "cosmos", "bor", "best of these / checkpoints")}
 	for _, p := range Reference() {
 		for _, r := range results {
 			if r.Load != p.Load || r.WorkMicroseconds != p.WorkMicroseconds {
 				continue
 			}
-			rows = append(rows, []string{
-				p.Load, fmt.Sprint(p.WorkMicroseconds), share(1 / r.Speedup(lane)), share(1 / r.Speedup(Lane{Tree, 2})),
-				share(p.GoBlockSTM / p.SerialMillis), share(p.Cosmos / p.SerialMillis), share(p.Bor / p.SerialMillis),
-			})
+			row := []string{p.Load, fmt.Sprint(p.WorkMicroseconds)}
+			for _, l := range lanes {
+				row = append(row, share(1/r.Speedup(l)))
+			}
+			rows = append(rows, append(row,
+				share(p.GoBlockSTM/p.SerialMillis), share(p.Cosmos/p.SerialMillis), share(p.Bor/p.SerialMillis),
+				share(p.best()/p.SerialMillis*r.Speedup(Lane{Checkpoints, 2}))))
 		}
 	}
 	return align(rows)
+}
+
+// Limit returns a sentence on how far ahead of the optimistic lane anything can be where
+// nothing conflicts, or nothing if that was not measured.
+func Limit(results []Result) string {
+	for _, r := range results {
+		if r.Load != workload.NoConflict || r.WorkMicroseconds != leastWork {
+			continue
+		}
+		own := r.Speedup(Lane{Optimistic, 2})
+		limit := fmt.Sprintf("Where nothing conflicts, at %d us, the optimistic engine with two workers is %.2f times as fast as the serial run.\n"+
+			"Two cores can be twice as fast as one and no more, so there nothing can be more than %.2f times as fast as that\n"+
+			"engine; the tree with checkpoints is %.2f times as fast.", leastWork, own, 2/own, r.Speedup(Lane{Checkpoints, 2})/own)
+		if 2/own < lead {
+			limit += fmt.Sprintf(" A lead of %.2f can be had only where transactions conflict.", lead)
+		}
+		return limit + "\n"
+	}
+	return ""
 }
 
 func share(x float64) string { return fmt.Sprintf("%.2f", x) }
@@ -93,73 +164,3 @@ func align(rows [][]string) string {
 	}
 	return b.String()
 }
-
-// PlotFile is the file of the plot, beside the document.
-const PlotFile = "dtt-speedup.svg"
-
-// Document returns the document that explains and shows results. The machine is a line
-// about where they were measured.
-func Document(machine string, results []Result) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, documentHead, PlotFile, machine)
-	b.WriteString(Table(results))
-	b.WriteString(documentShares)
-	b.WriteString(Shares(results))
-	return b.Bytes()
-}
-
-const documentHead = `# How much parallel execution gains
-
-Blocks of toy transactions, run in one process by several engines in turns. Each run ends in the
-state of the serial one, or the measurement fails. The best of several runs counts.
-
-![Speed-up over serial execution, by work per transaction and by workers](%s)
-
-## The engines
-
-- **serial**: one transaction after another on dense slots, nothing else. The measure of all.
-- **components**: the connected components of the conflicts, spread over the workers. Finding them
-  is part of the time.
-- **tree**: ` + "`dtt.Planner.BuildReordering`" + `, ` + "`dtt.Checker.Check`" + ` and ` + "`dtt.Pool.Run`" + `, all in the time: what a
-  proposer and a validator do, together. Conflicting transactions keep their order.
-- **free tree**: the same, but conflicting transactions may change places, as long as all agree on
-  one order.
-- **checkpoints**: ` + "`dtt.Checker.Check`" + ` and ` + "`dtt.Pool.RunCheckpoints`" + ` of a published tree in a free order. It says
-  which values hot accounts have midway, so that what comes before and what comes after run at the
-  same time, and the values are compared. This is what a validator does; the proposer ran it before.
-- **optimistic**: package ` + "`dtt/optimistic`" + `, the Block-STM engine. It is not told what transactions
-  access; a proposer uses it to find out. The others have the access lists from the start.
-
-The number behind a name is that of the workers.
-
-## The loads
-
-Transfers write two accounts: without conflicts; the same with a fee that all pay to one account as
-a delta; between 10,000 accounts drawn uniformly, or by Zipf's law; between 100 accounts; and all
-between the same two. ` + "`ethereum`" + ` is 27 blocks of the main network with their real access sets, one
-after another; in ` + "`ethereum joined`" + ` they are one block. Work is rounds of a hash, gauged once at
-the start, so that a processor that is taken away in between does not count as work.
-
-## How to reproduce
-
-` + "```sh" + `
-go test -run '^$' -bench Compare ./dtt/compare                    # prints the tables
-AERGO_DTT_REPORT=$PWD/docs go test -run '^$' -bench Compare ./dtt/compare   # writes this file and the plot
-` + "```" + `
-
-With ` + "`-short`" + ` the blocks are smaller. The Ethereum rows come in when AERGO_REPLAY_DATA names the folder
-that has ` + "`eth-transfers`" + ` in it.
-
-## Measured
-
-%s Milliseconds for all blocks of the load, and in brackets how many times as fast as serial.
-
-`
-
-const documentShares = `
-## Beside published engines
-
-The time with two workers as a part of the serial time: ours from the table above, those of others
-as they were measured on another machine with blocks of 10,000 transfers (smaller is better).
-
-`

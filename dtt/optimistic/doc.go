@@ -15,8 +15,9 @@
 // equal value, whoever wrote it. Both keep the paper's proof: a transaction's reads are
 // those of the serial run once all lower transactions have come to rest.
 //
-// State is units of package dtt. A state whose keys are not known beforehand gives them
-// numbers as they come, with Keys.
+// State is units of package dtt. For a state of arbitrary keys, which nobody knows beforehand,
+// a Discoverer numbers keys as they come, runs a block and returns its access lists, the
+// keys of their units, and the values after the block.
 //
 // The package refuses to know what a transaction is or what values mean, to touch the state
 // that a block starts from, and to keep a half-run block.

@@ -357,6 +357,58 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// A discoverer comes to the same for any number of workers, block after block, and to what
+// the serial run does.
+func TestDiscoverer(t *testing.T) {
+	rng := source(t)
+	var discoverers []*Discoverer[string, uint64]
+	pools := []*dtt.Pool{newPool(t, 1), newPool(t, 2), newPool(t, 7)}
+	for range pools {
+		discoverers = append(discoverers, NewDiscoverer[string, uint64](lengths{}))
+	}
+	for range 100 {
+		b := randomBlock(rng)
+		var want string
+		for i, d := range discoverers {
+			found, err := d.Run(t.Context(), pools[i], len(b), func(_ context.Context, tx int, v *KeyView[string, uint64]) error {
+				return b[tx].run(byName{v})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(found.Keys) != found.Lists.Units() || d.Stats().Transactions != len(b) {
+				t.Fatalf("%d keys for %d units", len(found.Keys), found.Lists.Units())
+			}
+			got := fmt.Sprint(rows(found.Lists), found.Keys, found.Changes)
+			if i == 0 {
+				want = got
+			}
+			if got != want {
+				t.Fatalf("%d workers: got %s, want %s", pools[i].Workers(), got, want)
+			}
+		}
+	}
+	failure := errors.New("no such thing")
+	found, err := discoverers[1].Run(t.Context(), pools[1], 3, func(context.Context, int, *KeyView[string, uint64]) error { return failure })
+	if found != nil || !errors.Is(err, failure) {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+// lengths is a state in which a key has its length.
+type lengths struct{}
+
+func (lengths) Load(key string) (uint64, error) { return uint64(len(key)), nil }
+func (lengths) Add(a, b uint64) uint64          { return a + b }
+func (lengths) Equal(a, b uint64) bool          { return a == b }
+
+// byName gives units names, too.
+type byName struct{ *KeyView[string, uint64] }
+
+func (n byName) Read(u dtt.Unit) (uint64, error) { return n.KeyView.Read(fmt.Sprint("key ", u)) }
+func (n byName) Write(u dtt.Unit, value uint64)  { n.KeyView.Write(fmt.Sprint("key ", u), value) }
+func (n byName) Delta(u dtt.Unit, delta uint64)  { n.KeyView.Delta(fmt.Sprint("key ", u), delta) }
+
 // keyed is a ledger of numbers by name.
 type keyed struct{ keys *Keys[string] }
 

@@ -36,6 +36,15 @@ func NewKeys[K comparable]() *Keys[K] {
 	return k
 }
 
+// Reset forgets all keys and keeps the memory. Nobody else may use the numbering meanwhile.
+func (k *Keys[K]) Reset() {
+	for i := range k.shards {
+		clear(k.shards[i].units)
+	}
+	clear(k.keys)
+	k.keys = k.keys[:0]
+}
+
 // Unit returns the number of a key, which gets one if it has none. It fails with
 // dtt.ErrAccess when there are dtt.MaxUnits keys.
 func (k *Keys[K]) Unit(key K) (dtt.Unit, error) {

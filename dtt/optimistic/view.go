@@ -144,10 +144,17 @@ func (v *View[V]) change(u dtt.Unit, k kind, value V) {
 	}
 }
 
+// fail makes the transaction fail, unless it has failed before.
+func (v *View[V]) fail(err error) {
+	if v.err == nil {
+		v.err = err
+	}
+}
+
 // valid says whether the execution still counts and the unit exists.
 func (v *View[V]) valid(u dtt.Unit) bool {
-	if v.err == nil && u >= dtt.MaxUnits {
-		v.err = fmt.Errorf("unit %d is above the limit of %d: %w", u, dtt.MaxUnits-1, dtt.ErrAccess)
+	if u >= dtt.MaxUnits {
+		v.fail(fmt.Errorf("unit %d is above the limit of %d: %w", u, dtt.MaxUnits-1, dtt.ErrAccess))
 	}
 	return v.err == nil
 }

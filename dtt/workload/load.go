@@ -14,6 +14,9 @@ type Load struct {
 	Blocks []*dtt.Lists
 }
 
+// NoConflict is the name of the standard load in which no two transactions conflict.
+const NoConflict = "no conflict"
+
 // Transactions returns the number of transactions of all blocks.
 func (l Load) Transactions() int {
 	n := 0
@@ -47,7 +50,7 @@ func Standard(n int) ([]Load, error) {
 		pick func(rng *rand.Rand, i int) transfer
 		fee  bool
 	}{
-		{name: "no conflict", pick: func(_ *rand.Rand, i int) transfer { return transfer{2*i + 1, 2*i + 2} }},
+		{name: NoConflict, pick: func(_ *rand.Rand, i int) transfer { return transfer{2*i + 1, 2*i + 2} }},
 		{name: "fee to one", pick: func(_ *rand.Rand, i int) transfer { return transfer{2*i + 1, 2*i + 2} }, fee: true},
 		{name: "uniform 10k", pick: uniform(manyAccounts)},
 		{name: "zipf 10k", pick: func(rng *rand.Rand, _ int) transfer { return transfer{zipf(rng), zipf(rng)} }},

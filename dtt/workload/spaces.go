@@ -27,7 +27,7 @@ type space struct {
 }
 
 // NewSpaces returns spaces for runs of a tree in which the transaction at position i is
-// the one at position order[i] of the machine's lists.
+// the one at position order[i] of the machine's lists, or at position i if the order is nil.
 func NewSpaces(m *Machine, order []uint32, tree dtt.Tree) *Spaces {
 	s := &Spaces{machine: m, order: order, claimed: make([]uint64, len(m.slots)/64+1), spaces: make([]space, tree.Cuts()+1)}
 	s.note(tree.Root())
@@ -63,8 +63,12 @@ func (s *Spaces) at(in dtt.Space, u dtt.Unit) *uint64 {
 
 // RunLeaf runs transactions in a space.
 func (s *Spaces) RunLeaf(_ context.Context, _ int, in dtt.Space, first, count int) error {
-	for _, tx := range s.order[first : first+count] {
-		if err := s.machine.RunOn(int(tx), inside{s, in}); err != nil {
+	for tx := first; tx < first+count; tx++ {
+		at := tx
+		if s.order != nil {
+			at = int(s.order[tx])
+		}
+		if err := s.machine.RunOn(at, inside{s, in}); err != nil {
 			return err
 		}
 	}
