@@ -50,7 +50,7 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "repo", "merge", "branch", "consensus/directory", "contract/table", "contract/table/format", "contract/value",
+				"cmd/aergo/ui", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
 				"testdata/multicodec",
 			},
@@ -70,7 +70,7 @@ func house() []room {
 		{
 			path: "repo",
 			below: []string{
-				"merge", "branch", "contract", "contract/table", "contract/table/format", "contract/value", "dtt", "consensus/directory",
+				"merge", "branch", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value", "dtt", "consensus/directory",
 				"repo/state", "repo/state/key", "repo/lock", "repo/oplog", "repo/ref", "repo/key", "repo/store", "repo/store/derived", "repo/durable", "repo/object",
 			},
 			outside: []string{billy},
@@ -84,12 +84,12 @@ func house() []room {
 		{path: "merge/oracle"}, // the standard library only
 		{
 			path:    "branch",
-			below:   []string{"contract", "dtt", "consensus/directory", "repo/state", "repo/key", "repo/store", "repo/durable", "repo/object"},
+			below:   []string{"contract", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", "repo/store", "repo/durable", "repo/object"},
 			outside: []string{billy},
-			tests:   []string{"contract/table", "contract/value", "repo/state/key", "repo/store/faultfs"}, // a runtime to run
+			tests:   []string{"contract/table", "contract/sql", "contract/value", "repo/store/faultfs"}, // a runtime to run
 		},
 		{path: "contract/table/format", below: []string{"contract/table", "contract/value", "repo/state/key", "repo/object"}, tests: []string{"contract"}},
-		{path: "contract/sql", below: []string{"contract/table", "contract/value"}, outside: []string{sqlite}},
+		{path: "contract/sql", below: []string{"contract/table", "contract", "contract/value", "repo/state/key"}, outside: []string{sqlite}},
 		{path: "contract/table", below: []string{"contract", "contract/value", "repo/state/key", "repo/object"}},
 		{path: "contract/value", below: []string{"repo/object"}},
 		{path: "contract", below: []string{"repo/object"}},

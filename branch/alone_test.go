@@ -18,17 +18,17 @@ import (
 // only when it runs.
 type wanderer struct{ Runtime }
 
-func (w wanderer) Declare(tx *object.Transaction, dict any, add func(contract.Access)) {
+func (w wanderer) Declare(tx *object.Transaction, dict any, resolver contract.Resolver, add func(contract.Access)) {
 	if tx.Kind == object.TransactionCall {
 		add(contract.Access{Part: contract.PartAll})
 		return
 	}
-	w.Runtime.Declare(tx, dict, add)
+	w.Runtime.Declare(tx, dict, resolver, add)
 }
 
-func (w wanderer) Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error {
+func (w wanderer) Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error {
 	if tx.Kind != object.TransactionCall {
-		return w.Runtime.Run(tx, dict, view, settled, out)
+		return w.Runtime.Run(tx, dict, view, m, out)
 	}
 	out.Reset()
 	name := string(tx.Payload)

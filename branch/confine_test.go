@@ -22,15 +22,15 @@ type trespasser struct {
 	run     func(view contract.View, out *contract.Outcome) error
 }
 
-func (r *trespasser) Declare(tx *object.Transaction, dict any, add func(contract.Access)) {
-	r.Runtime.Declare(tx, dict, add)
+func (r *trespasser) Declare(tx *object.Transaction, dict any, resolver contract.Resolver, add func(contract.Access)) {
+	r.Runtime.Declare(tx, dict, resolver, add)
 	for _, a := range r.declare {
 		add(a)
 	}
 }
 
-func (r *trespasser) Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error {
-	if err := r.Runtime.Run(tx, dict, view, settled, out); err != nil {
+func (r *trespasser) Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error {
+	if err := r.Runtime.Run(tx, dict, view, m, out); err != nil {
 		return err
 	}
 	return r.run(view, out)
@@ -155,11 +155,11 @@ type failing struct {
 	why error
 }
 
-func (r failing) Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error {
+func (r failing) Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error {
 	if len(tx.Payload) == 0 {
 		return r.why
 	}
-	return r.Runtime.Run(tx, dict, view, settled, out)
+	return r.Runtime.Run(tx, dict, view, m, out)
 }
 
 func TestFailureToExecuteIsNoVerdict(t *testing.T) {

@@ -99,12 +99,12 @@ func (d *Desk) Try(tx *object.Transaction, dict any) (changed bool, excluded *ob
 
 // run decides a transaction as an Executor does, and leaves the rows that its effects lead
 // to in d.after.
-func (d *Desk) run(tx *object.Transaction, dict any, settled *contract.Settlement, out *contract.Outcome) error {
+func (d *Desk) run(tx *object.Transaction, dict any, m *contract.Merging, out *contract.Outcome) error {
 	out.Reset()
-	if err := d.runtime.Run(tx, dict, d, settled, out); err != nil || out.Verdict != object.VerdictApplied {
+	d.after = d.after[:0]
+	if err := d.runtime.Run(tx, dict, d, m, out); err != nil || len(out.Effects) == 0 {
 		return err
 	}
-	d.after = d.after[:0]
 	for i := range out.Effects {
 		e := &out.Effects[i]
 		before, err := d.get(e.Key)

@@ -24,12 +24,12 @@ const StageTransactions = 1 << 17
 type Runtime interface {
 	// Prepare turns the dictionary of a chunk into what the other methods take as dict.
 	Prepare(names []string) (dict any)
-	// Declare calls add for every unit that the transaction may touch. A transaction that
-	// cannot be read declares nothing.
-	Declare(tx *object.Transaction, dict any, add func(contract.Access))
-	// Run decides the transaction on the view. settled says what a merge settled
-	// beforehand; it is nil outside merges. An error is a failure to execute, never a verdict.
-	Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error
+	// Declare calls add for every unit that the transaction may touch, if the resolver, which
+	// may be nil, decides its conflicts. A transaction that cannot be read declares nothing.
+	Declare(tx *object.Transaction, dict any, resolver contract.Resolver, add func(contract.Access))
+	// Run decides the transaction on the view. m is what a merge knows beforehand; it is nil
+	// outside merges. An error is a failure to execute, never a verdict.
+	Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error
 	// Lookup returns the encoded value of a field of a row.
 	Lookup(row []byte, name string) (value []byte, ok bool, err error)
 	// Apply returns a row after an effect. It fails with contract.ErrEffect if the effect
@@ -57,8 +57,9 @@ type Span struct {
 	Decided bool
 	Verdict object.Verdict
 	Block   object.Hash
-	// Settled is what the merge settled beforehand.
-	Settled *contract.Settlement
+	// Settled is what the merge settled beforehand, Resolving what it knows for a resolver.
+	Settled   *contract.Settlement
+	Resolving *Resolving
 }
 
 // Executor runs the transactions of one block, in block order, and gathers what its body,

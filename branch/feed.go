@@ -184,12 +184,20 @@ func (p *portion) read(ctx context.Context, f *feed) {
 		for i := range at.count {
 			tx := &chunk.Transactions[at.skip+i]
 			if !span.Decided {
-				f.runtime.Declare(tx, dict, take)
+				f.runtime.Declare(tx, dict, span.resolver(), take)
 			}
 			p.items = append(p.items, item{tx: tx, dict: dict, span: at.span, index: at.first + i})
 			p.ends = append(p.ends, uint32(len(p.accesses)))
 		}
 	}
+}
+
+// resolver returns what decides the conflicts of the span's transactions, nil for nothing.
+func (s *Span) resolver() contract.Resolver {
+	if s.Resolving == nil {
+		return nil
+	}
+	return s.Resolving.Logic
 }
 
 // declared returns what item i declares.

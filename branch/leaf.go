@@ -15,13 +15,14 @@ import (
 
 // hand is what a worker needs to run transactions, one after another.
 type hand struct {
-	out    contract.Outcome
-	view   view
-	ids    []uint32   // the slots of the effects
-	locked []uint32   // the same, ascending
-	cells  []*cell    // of the ids
-	alone  *aloneView // in place of view, for a transaction that runs alone
-	after  []rowState
+	out     contract.Outcome
+	view    view
+	ids     []uint32 // the slots of the effects
+	locked  []uint32 // the same, ascending
+	cells   []*cell  // of the ids
+	merging contract.Merging
+	alone   *aloneView // in place of view, for a transaction that runs alone
+	after   []rowState
 }
 
 // writable returns the slot of an effect's row, if the transaction may make the effect.
@@ -74,11 +75,11 @@ func (s *stage) runOne(ctx context.Context, span *Span, i int, at dtt.Space, h *
 		h.alone = &aloneView{ctx: ctx, stage: s}
 		seen = h.alone
 	}
-	if err := s.runtime.Run(it.tx, it.dict, seen, span.Settled, &h.out); err != nil {
+	if err := s.runtime.Run(it.tx, it.dict, seen, span.merging(it.index, &h.merging), &h.out); err != nil {
 		return err
 	}
 	d.cost = h.out.CostUnits
-	if h.out.Verdict == object.VerdictApplied {
+	if len(h.out.Effects) > 0 {
 		if err := s.apply(h); err != nil {
 			return err
 		}

@@ -19,6 +19,8 @@ type Ledger struct {
 	Workers   *dtt.Pool
 	Directory *directory.Directory
 	Keys      *key.Cache
+	// Logics readies merge logics; nil runs none.
+	Logics func(source []byte) (Logic, error)
 	// Nodes keeps what blocks read and write of states and accounts from one block to the
 	// next; without it each block begins with nothing in memory.
 	Nodes *state.Cache
@@ -39,6 +41,9 @@ type Draft struct {
 	Orders   []object.Hash
 	Now      uint64 // milliseconds since the Unix epoch; moved on if the parent's time is not before it
 	Run      *Executor
+	// Resolver is the hash of the merge logic that a merge in mode object.ModeResolve ran.
+	Resolver   object.Hash
+	Extensions []object.Extension
 }
 
 // Seal writes the block that the draft's executor has run, signed by the producer, and
@@ -46,7 +51,7 @@ type Draft struct {
 func (l *Ledger) Seal(ctx context.Context, w store.Writer, d Draft, producer Signer) (Block, error) {
 	x := d.Run
 	h := &object.Header{
-		Lineage: l.Directory.Lineage, Branch: d.Branch, Directory: l.Directory.ID, TimeMillis: d.Now, MergeMode: d.Mode,
+		Lineage: l.Directory.Lineage, Branch: d.Branch, Directory: l.Directory.ID, TimeMillis: d.Now, MergeMode: d.Mode, Resolver: d.Resolver, Extensions: d.Extensions,
 		Producer: producer.Identity, Delegates: directory.Delegates(l.Directory.Owner), NextDelegates: directory.Delegates(l.Directory.Owner),
 		State: x.State().Root(),
 	}

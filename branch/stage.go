@@ -220,7 +220,7 @@ func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
 		if s.starts[i] == s.starts[i+1] {
 			continue
 		}
-		s.runtime.Declare(s.items[i].tx, s.items[i].dict, func(a contract.Access) {
+		s.runtime.Declare(s.items[i].tx, s.items[i].dict, nil, func(a contract.Access) {
 			if id, ok := s.table.find(a.Key); ok && a.GrowBytes > 0 && s.isTight(s.slot(id)) {
 				growth[id] += a.GrowBytes
 			}

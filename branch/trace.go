@@ -34,8 +34,12 @@ func (l *Ledger) Trace(ctx context.Context, b Block, fn func(Traced) error) erro
 		return err
 	}
 	base := state.New(l.Objects, p.before())
-	if err := SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
+	resolving, err := l.foresee(ctx, p, base, spans)
+	if err != nil {
 		return err
+	}
+	if resolving != nil {
+		defer func() { _ = resolving.Close() }()
 	}
 	desk := NewDesk(ctx, l.Runtime, base)
 	for i := range spans {
@@ -57,10 +61,10 @@ func (l *Ledger) traceSpan(ctx context.Context, desk *Desk, span *Span, fn func(
 			last, dict = chunk, l.Runtime.Prepare(chunk.Names)
 		}
 		out := &contract.Outcome{}
-		if err := desk.run(tx, dict, span.Settled, out); err != nil {
+		if err := desk.run(tx, dict, span.merging(index, &contract.Merging{}), out); err != nil {
 			return fmt.Errorf("transaction %s.%d: %w", span.Batch.ID.Short(), index, err)
 		}
-		if out.Verdict != object.VerdictApplied {
+		if len(out.Effects) == 0 {
 			return nil
 		}
 		t := Traced{Batch: span.Batch, Index: index, Effects: out.Effects}
@@ -95,7 +99,7 @@ func (l *Ledger) Touches(ctx context.Context, b Batch, runs []object.Run, row []
 			if chunk != last {
 				last, dict = chunk, l.Runtime.Prepare(chunk.Names)
 			}
-			l.Runtime.Declare(tx, dict, func(a contract.Access) {
+			l.Runtime.Declare(tx, dict, nil, func(a contract.Access) {
 				if a.Mode == contract.Read || string(a.Key) != string(row) {
 					return
 				}

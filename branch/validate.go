@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"aergo/consensus/directory"
+	"aergo/contract"
 	"aergo/dtt"
 	"aergo/repo/key"
 	"aergo/repo/object"
@@ -170,6 +171,48 @@ func (l *Ledger) finish(ctx context.Context, p *prepared, executor func() (*Exec
 	return err
 }
 
+// foresee finds what the merge of a block settles and, if it is one by a resolver, what that
+// needs to know.
+func (l *Ledger) foresee(ctx context.Context, p *prepared, base state.Tree, spans []Span) (*Resolving, error) {
+	if err := SettleSpans(ctx, l.Chain, l.Runtime, base, spans, l.Workers.Workers()); err != nil {
+		return nil, err
+	}
+	if p.MergeMode != object.ModeResolve {
+		return nil, nil
+	}
+	if p.parent == nil {
+		return nil, fmt.Errorf("%w: a first block merges nothing", ErrInvalid)
+	}
+	logic, err := l.Chain.MergeLogic(ctx, *p.parent, p.Branch)
+	switch {
+	case err != nil:
+		return nil, err
+	case logic == nil:
+		return nil, fmt.Errorf("%w: it merges by a resolver: %w", ErrInvalid, ErrNoLogic)
+	case logic.Hash() != p.Resolver:
+		return nil, fmt.Errorf("%w: it merges by resolver %s, its branch has %s", ErrInvalid, p.Resolver.Short(), logic.Hash().Short())
+	}
+	source, err := l.mergedIn(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	grounds, err := l.readGrounds(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return l.PrepareResolving(ctx, l.Chain, logic, *p.parent, source, grounds, spans)
+}
+
+// mergedIn returns the head that a block's order merges.
+func (l *Ledger) mergedIn(ctx context.Context, p *prepared) (Block, error) {
+	for _, o := range p.orders {
+		if o.Kind == object.OrderMerge {
+			return l.Block(ctx, o.Source)
+		}
+	}
+	return Block{}, fmt.Errorf("%w: it merges by a resolver, and no order merges anything", ErrInvalid)
+}
+
 // before returns the root of the state that the block begins with.
 func (p *prepared) before() object.Hash {
 	if p.parent == nil {
@@ -184,10 +227,26 @@ func (l *Ledger) execute(ctx context.Context, x *Executor, p *prepared, spans []
 	if p.parent != nil {
 		account = p.parent.Header.Account
 	}
-	if err := SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
+	f, err := l.checkFounding(p)
+	if err != nil {
 		return err
 	}
+	if f != nil {
+		if err := x.found(ctx, p.Branch, f); err != nil {
+			return err
+		}
+	}
+	resolving, err := l.foresee(ctx, p, x.State(), spans)
+	if err != nil {
+		return err
+	}
+	if resolving != nil {
+		defer func() { _ = resolving.Close() }()
+	}
 	if err := x.Follow(ctx, spans, p.tree); err != nil {
+		if errors.Is(err, contract.ErrResolver) {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
 		return err
 	}
 	return l.compare(ctx, p.Block, p.body, x, account)
@@ -275,17 +334,17 @@ func sameExclusion(a, b *object.Exclusion) bool {
 // checkHeader checks everything that a header says but its roots, and returns the parent,
 // nil for a root block.
 func (l *Ledger) checkHeader(ctx context.Context, b Block, seals *seals) (*Block, error) {
-	if id, found := object.UnknownCritical(b.Extensions); found {
+	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
 		return nil, fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
 	}
 	if b.Lineage != l.Directory.Lineage {
 		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", ErrInvalid, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())
 	}
-	if b.MergeMode > object.ModeTheirs {
-		return nil, fmt.Errorf("%w: it merges by a resolver, and its branch has none", ErrInvalid)
-	}
-	if b.Branch.IsZero() || b.Slot != 0 || len(b.Consensus) != 0 || !b.Access.IsZero() || !b.Resolver.IsZero() {
+	if b.Branch.IsZero() || b.Slot != 0 || len(b.Consensus) != 0 || !b.Access.IsZero() {
 		return nil, fmt.Errorf("%w: it uses what a repository of one delegate does not", ErrInvalid)
+	}
+	if b.Resolver.IsZero() == (b.MergeMode == object.ModeResolve) {
+		return nil, fmt.Errorf("%w: it names a resolver and merges by none, or the other way round", ErrInvalid)
 	}
 	if !l.Directory.Native(b.Directory, b.Producer.Key) {
 		return nil, fmt.Errorf("%w: producer %x may not make blocks here", ErrInvalid, b.Producer.Key[:4])

@@ -16,11 +16,12 @@ var ErrNothing = errors.New("nothing to do")
 
 // Request is what an order is made for.
 type Request struct {
-	Branch  object.Hash   // id of the target branch
-	Mode    object.Mode   // of a merge: exclude, ours or theirs
-	Message string        // of the order
-	Signer  branch.Signer // of the order, of the forced batch, and of the block
-	Now     uint64        // milliseconds since the Unix epoch
+	Branch  object.Hash        // id of the target branch
+	Mode    object.Mode        // of a merge
+	Logic   *branch.MergeLogic // of the target branch, in mode object.ModeResolve
+	Message string             // of the order
+	Signer  branch.Signer      // of the order, of the forced batch, and of the block
+	Now     uint64             // milliseconds since the Unix epoch
 }
 
 // Result is the account of an order: what became of every transaction that it was about.
@@ -61,6 +62,14 @@ func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req R
 	if err := branch.SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
 		return nil, err
 	}
+	draft := branch.Draft{Branch: req.Branch, Parent: &p.Target, Absorbed: &p.Source, Mode: req.Mode, Now: req.Now, Run: x}
+	if req.Mode == object.ModeResolve {
+		resolving, err := p.resolve(ctx, l, req, spans, &draft)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = resolving.Close() }()
+	}
 	if err := x.Propose(ctx, spans); err != nil {
 		return nil, err
 	}
@@ -77,9 +86,8 @@ func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req R
 	if err != nil {
 		return nil, err
 	}
-	res.Block, err = l.Seal(ctx, w, branch.Draft{
-		Branch: req.Branch, Parent: &p.Target, Absorbed: &p.Source, Mode: req.Mode, Orders: []object.Hash{order}, Now: req.Now, Run: x,
-	}, req.Signer)
+	draft.Orders = []object.Hash{order}
+	res.Block, err = l.Seal(ctx, w, draft, req.Signer)
 	res.Entries, res.Already = x.Entries(), p.Already
 	return res, err
 }

@@ -20,6 +20,7 @@ type Door interface {
 	Working
 	Branching
 	Merging
+	Contracting
 	Sharing
 	Caring
 	io.Closer
@@ -56,6 +57,8 @@ type Working interface {
 type Branching interface {
 	Branches(ctx context.Context) (all []ref.Branch, current ref.Name, err error)
 	CreateBranch(ctx context.Context, name ref.Name, at string) (ref.Branch, error)
+	FoundBranch(ctx context.Context, name ref.Name, at, logic string) (ref.Branch, error)
+	MergeLogic(ctx context.Context, name ref.Name) (*MergeLogic, error)
 	DeleteBranch(ctx context.Context, name ref.Name, force bool) (ref.Branch, error)
 	Tags(ctx context.Context) ([]ref.Tag, error)
 	CreateTag(ctx context.Context, name ref.Name, at, message string) (ref.Tag, error)
@@ -72,6 +75,13 @@ type Merging interface {
 	ReplayExcluded(ctx context.Context, what, message string) (Merged, error)
 	DropExcluded(ctx context.Context, what, message string) (Merged, error)
 	Why(ctx context.Context, what string) (Story, error)
+}
+
+// Contracting stores the rules by which conflicts are decided.
+type Contracting interface {
+	SetContract(ctx context.Context, name string, source []byte) (Prepared, error)
+	Contract(ctx context.Context, name, at string) (Contract, error)
+	Contracts(ctx context.Context, at string, fn func(Contract) error) error
 }
 
 // Sharing works with other repositories.

@@ -216,10 +216,10 @@ func (j *judge) check(ctx context.Context, b judged) error {
 }
 
 func (j *judge) foreign(ctx context.Context, b judged) error {
-	if id, found := object.UnknownCritical(b.Extensions); found {
+	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
 		return fmt.Errorf("%w: critical extension %d is unknown to this version", branch.ErrInvalid, id)
 	}
-	if !b.Access.IsZero() || !b.Resolver.IsZero() {
+	if !b.Access.IsZero() {
 		return fmt.Errorf("%w: it uses what this version does not know", branch.ErrInvalid)
 	}
 	if !b.Parent.IsZero() {

@@ -151,7 +151,16 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 			}
 			w = scratch
 		}
-		res, err := merge.Merge(ctx, l, w, plan, merge.Request{Branch: target.ID, Mode: req.Mode, Message: req.Message, Signer: signer, Now: r.now()})
+		order := merge.Request{Branch: target.ID, Mode: req.Mode, Message: req.Message, Signer: signer, Now: r.now()}
+		if order.Mode == object.ModeExclude {
+			if order.Logic, err = l.MergeLogic(ctx, head, target.ID); err != nil {
+				return out, err
+			}
+			if order.Logic != nil {
+				order.Mode = object.ModeResolve
+			}
+		}
+		res, err := merge.Merge(ctx, l, w, plan, order)
 		if err != nil {
 			return out, err
 		}

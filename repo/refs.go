@@ -39,6 +39,15 @@ func (r *Repo) CreateBranch(ctx context.Context, name ref.Name, at string) (ref.
 }
 
 func (r *Repo) newBranch(ctx context.Context, c *change, name ref.Name, at string) (ref.Branch, error) {
+	b, err := r.draftBranch(ctx, name, at)
+	if err == nil {
+		c.setBranch(ref.Branch{}, b)
+	}
+	return b, err
+}
+
+// draftBranch returns a branch that is yet to be made.
+func (r *Repo) draftBranch(ctx context.Context, name ref.Name, at string) (ref.Branch, error) {
 	if err := name.Check(); err != nil {
 		return ref.Branch{}, err
 	}
@@ -56,7 +65,6 @@ func (r *Repo) newBranch(ctx context.Context, c *change, name ref.Name, at strin
 	if _, err := r.refs.Branch(ctx, name); err == nil {
 		return ref.Branch{}, fmt.Errorf("branch %s: %w", name, ref.ErrExists)
 	}
-	c.setBranch(ref.Branch{}, b)
 	return b, nil
 }
 

@@ -244,7 +244,7 @@ func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 
 func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
 	return &branch.Ledger{
-		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Keys: key.NewCache(1 << 12),
+		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Keys: key.NewCache(1 << 12), Logics: readyLogic,
 	}
 }
 

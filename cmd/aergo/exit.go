@@ -10,6 +10,8 @@ import (
 	"aergo/branch"
 	"aergo/cmd/aergo/ui"
 	"aergo/consensus/directory"
+	"aergo/contract"
+	"aergo/contract/sql"
 	"aergo/contract/table"
 	"aergo/contract/table/format"
 	"aergo/contract/value"
@@ -114,7 +116,7 @@ func kindOf(ctx context.Context, err error) kind {
 	case errors.As(err, &refused):
 		return kind{exit: exitUsage, code: "refused", hint: "aergo schema " + refused.Table + " shows what the table takes"}
 	}
-	for _, group := range [][]kind{usageKinds(), answerKinds(), missingKinds(), permissionKinds(), integrityKinds(), storageKinds()} {
+	for _, group := range [][]kind{contractKinds(), usageKinds(), answerKinds(), missingKinds(), permissionKinds(), integrityKinds(), storageKinds()} {
 		for _, k := range group {
 			if errors.Is(err, k.is) {
 				return k
@@ -219,6 +221,17 @@ func integrityKinds() []kind {
 		{is: rowkey.ErrMalformed, exit: exitIntegrity, code: "damaged", hint: fsck},
 		{is: store.ErrRefused, exit: exitIntegrity, code: "invalid", hint: fsck},
 		{is: store.ErrNotFound, exit: exitIntegrity, code: "damaged", hint: fsck},
+	}
+}
+
+// contractKinds are what rules have said, or what is wrong with them.
+func contractKinds() []kind {
+	const test = "aergo contract test FILE tries rules before they are used"
+	return []kind{
+		{is: contract.ErrResolver, exit: exitRejected, code: "merge-logic", hint: "the branch's rules stop this merge: aergo branch shows them; resolve the rows on the source first"},
+		{is: sql.ErrProgram, exit: exitRejected, code: "rules", hint: test},
+		{is: branch.ErrNoLogic, exit: exitRejected, code: "no-merge-logic", hint: "make a branch with one: aergo branch NAME --merge-logic=NAME"},
+		{is: repo.ErrNoContract, exit: exitNotFound, code: "no-contract", hint: "aergo contract list shows them; store one with aergo contract set NAME FILE and aergo commit"},
 	}
 }
 

@@ -39,6 +39,20 @@ type nameJSON struct {
 	Block   object.Hash `json:"block"`
 	Current bool        `json:"current"`
 	Deleted bool        `json:"deleted,omitempty"`
+	Logic   *logicJSON  `json:"merge_logic,omitempty"`
+}
+
+// logicJSON is the merge logic of a branch.
+type logicJSON struct {
+	Name string      `json:"name"`
+	Hash object.Hash `json:"hash"`
+}
+
+func logicShape(l *repo.MergeLogic) *logicJSON {
+	if l == nil {
+		return nil
+	}
+	return &logicJSON{l.Name, l.Hash}
 }
 
 // batchJSON is a batch as log and show tell of it.

@@ -1,7 +1,6 @@
 package sql
 
 import (
-	"context"
 	"os"
 	"regexp"
 	"strings"
@@ -15,40 +14,33 @@ func TestDocumentedExamples(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := regexp.MustCompile("(?ms)^```(sql|cases)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1)
-	form := regexp.MustCompile(`^(\w+)\.(\w+) +base (none|{.*?}) +ours (none|{.*?}) +theirs (none|{.*?})(?: +by (\w+) \((\w+)\))? +answers (.*)$`)
-	var r *Resolver
+	source := ""
 	ran := 0
 	for _, block := range blocks {
 		if block[1] == "sql" {
-			if r, err = Compile([]byte(block[2])); err != nil {
-				t.Fatalf("%s\n%v", block[2], err)
-			}
+			source = block[2]
 			continue
 		}
-		s := r.NewSession()
+		with := source
 		for line := range strings.Lines(block[2]) {
-			m := form.FindStringSubmatch(strings.TrimSpace(line))
-			if m == nil {
-				t.Fatalf("not a case: %s", line)
-			}
-			for i, version := range m {
-				if version == "none" {
-					m[i] = ""
-				}
-			}
-			c := &Case{Table: m[1], Field: m[2], Base: row(t, m[3]), Ours: row(t, m[4]), Theirs: row(t, m[5]), Author: Author{Name: m[6], Roles: []string{m[7]}}}
-			a, err := s.Resolve(context.Background(), c)
-			got := say(a, err)
-			if err != nil {
-				got = "error: " + strings.TrimPrefix(got, m[1]+"."+m[2]+": ")
-			}
-			if got != m[8] {
-				t.Errorf("%s got %s", line, got)
+			with += casePrefix + " " + line
+		}
+		r, err := Compile([]byte(with))
+		if err != nil {
+			t.Fatalf("%s\n%v", with, err)
+		}
+		tried, err := r.Try(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := strings.Count(block[2], "\n"); len(tried) != want {
+			t.Errorf("%d of %d cases ran", len(tried), want)
+		}
+		for _, c := range tried {
+			if !c.Holds() {
+				t.Errorf("%s\ngot  %s\nwant %s", c.Case, c.Got, c.Want)
 			}
 			ran++
-		}
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
 		}
 	}
 	if ran < 15 {

@@ -14,6 +14,7 @@ type Rule struct {
 	line         int
 	offset       int     // of the body's first token
 	body         []token // without the semicolon
+	builtin      builtin // if it is one
 
 	text    string // the statement
 	shift   int    // of the statement's text against the source, in bytes
@@ -178,7 +179,9 @@ func (p *parser) body(rule *Rule) (*Rule, error) {
 		return nil, fault(rule.offset, "the rule says nothing")
 	case len(open) > 0:
 		return nil, fault(open[len(open)-1], "the bracket is not closed")
-	case p.look.kind != tokenEnd:
+	}
+	rule.builtin = builtinOf(p.source, rule.body)
+	if p.look.kind != tokenEnd {
 		return rule, p.advance()
 	}
 	return rule, nil

@@ -35,13 +35,18 @@ func Compile(source []byte) (*Resolver, error) {
 	}
 	r := &Resolver{source: source, rules: rules, byName: make(map[[2]string]*Rule, len(rules))}
 	for _, rule := range rules {
-		if err := rule.write(source); err != nil {
-			return nil, programError(source, rule.target, err)
+		if rule.builtin == "" {
+			if err := rule.write(source); err != nil {
+				return nil, programError(source, rule.target, err)
+			}
 		}
 		r.byName[[2]string{rule.table, rule.field}] = rule
 	}
 	s := r.session(compileBytes)
 	for _, rule := range rules {
+		if rule.builtin != "" {
+			continue
+		}
 		if err := s.check(rule); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}

@@ -11,10 +11,12 @@ import (
 // Runner runs transactions of table operations. It keeps memory and parsed schemas from
 // one to the next, which never changes a result, and is not safe for concurrent use.
 type Runner struct {
-	schemas schemaCache
-	base    base
-	overlay overlay
-	steps   contract.Outcome // the effects of single operations, for the overlay
+	schemas  schemaCache
+	base     base
+	overlay  overlay
+	steps    contract.Outcome  // the effects of single operations, for the overlay
+	merging  *contract.Merging // nil outside merges
+	resolved bool              // some cell was decided by the resolver
 }
 
 // NewRunner returns a runner.
@@ -60,12 +62,15 @@ func (f *failure) failed() bool { return f.reason != object.ReasonNone }
 func (r *Runner) Run(ops []Op, view contract.View, out *contract.Outcome) error {
 	out.Reset()
 	out.CostUnits = Cost(ops)
-	r.base.View = view
+	r.base.View, r.resolved = view, false
 	var err error
 	if len(ops) == 1 {
 		err = r.runOne(ops, out)
 	} else {
 		err = r.runMany(ops, out)
+	}
+	if err == nil && r.resolved && out.Verdict == object.VerdictApplied {
+		out.Verdict = object.VerdictResolved
 	}
 	for i := range out.Effects {
 		e := &out.Effects[i]

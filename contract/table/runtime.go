@@ -51,11 +51,16 @@ func (h *hand) decode(tx *object.Transaction, dict any) []Op {
 	return ops
 }
 
-// Declare calls add for every unit that a transaction may touch.
-func (rt *Runtime) Declare(tx *object.Transaction, dict any, add func(contract.Access)) {
+// Declare calls add for every unit that a transaction may touch; with a resolver, which may
+// be nil, for what its rules look at, too.
+func (rt *Runtime) Declare(tx *object.Transaction, dict any, resolver contract.Resolver, add func(contract.Access)) {
 	h := rt.hands.Get().(*hand)
 	defer rt.hands.Put(h)
-	h.access = Declare(h.decode(tx, dict), h.access[:0])
+	ops := h.decode(tx, dict)
+	h.access = Declare(ops, h.access[:0])
+	if resolver != nil {
+		h.access = declareLooks(ops, resolver, h.access)
+	}
 	for i := range h.access {
 		add(h.access[i])
 	}
@@ -63,7 +68,7 @@ func (rt *Runtime) Declare(tx *object.Transaction, dict any, add func(contract.A
 
 // Run decides a transaction on a view. Operations on what a merge settled are left out
 // first; a transaction of which nothing is left is a no-op.
-func (rt *Runtime) Run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement, out *contract.Outcome) error {
+func (rt *Runtime) Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error {
 	h := rt.hands.Get().(*hand)
 	defer rt.hands.Put(h)
 	ops := h.decode(tx, dict)
@@ -72,10 +77,12 @@ func (rt *Runtime) Run(tx *object.Transaction, dict any, view contract.View, set
 		out.Exclude(object.Exclusion{Reason: object.ReasonMalformed})
 		return nil
 	}
-	if settled == nil {
+	h.runner.merging = m
+	defer func() { h.runner.merging = nil }()
+	if m == nil || m.Settled == nil {
 		return h.runner.Run(ops, view, out)
 	}
-	left := h.unsettled(ops, settled)
+	left := h.unsettled(ops, m.Settled)
 	if len(left) == 0 {
 		out.Reset()
 		out.CostUnits, out.Verdict = Cost(ops), object.VerdictNoop

@@ -36,7 +36,7 @@ func (s *story) does(specs ...Spec) {
 func (s *story) run(tx *object.Transaction, dict any, view contract.View, settled *contract.Settlement) *contract.Outcome {
 	s.t.Helper()
 	out := &contract.Outcome{}
-	if err := s.rt.Run(tx, dict, view, settled, out); err != nil {
+	if err := s.rt.Run(tx, dict, view, &contract.Merging{Settled: settled}, out); err != nil {
 		s.t.Fatal(err)
 	}
 	return out

@@ -21,7 +21,7 @@ type source interface {
 // converge it sets the verdict to no-op, without an effect, if all holds already.
 func (r *Runner) step(op *Op, src source, m mode, out *contract.Outcome) (failure, error) {
 	if op.Code == Define {
-		return stepFieldwise(op, nil, src, m, out)
+		return r.stepFieldwise(op, nil, src, m, out)
 	}
 	schema, err := r.schema(op, src)
 	if err != nil {
@@ -32,14 +32,14 @@ func (r *Runner) step(op *Op, src source, m mode, out *contract.Outcome) (failur
 	}
 	switch {
 	case op.Code.wholeRow():
-		return stepWholeRow(op, schema, src, m, out)
+		return r.stepWholeRow(op, schema, src, m, out)
 	case op.Code.delta():
 		return stepDelta(op, schema, src, out)
 	}
-	return stepFieldwise(op, schema, src, m, out)
+	return r.stepFieldwise(op, schema, src, m, out)
 }
 
-func stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Outcome) (failure, error) {
+func (r *Runner) stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Outcome) (failure, error) {
 	guarded := m != forced && op.Flags&Force == 0
 	exists := false
 	if guarded {
@@ -53,9 +53,11 @@ func stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Out
 	case guarded && op.SawRow && !exists:
 		return failure{reason: object.ReasonRowGone, precondition: true}, nil
 	case converged && m == strict:
-		return failure{reason: object.ReasonRowExists, precondition: true}, nil
+		fail := failure{reason: object.ReasonRowExists, precondition: true}
+		return r.insertResolved(op, schema, src, &fail, out)
 	}
 	held := exists
+	var resolved []resolvedArg
 	for i := range op.Fields {
 		arg := &op.Fields[i]
 		if reason := reasonOfArg(op, schema, arg); reason != object.ReasonNone {
@@ -77,7 +79,14 @@ func stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Out
 			continue
 		}
 		if m == strict || !equal {
-			return failure{reason: object.ReasonFieldChanged, field: arg.Name, found: found(current), precondition: true}, nil
+			fail := failure{reason: object.ReasonFieldChanged, field: arg.Name, found: found(current), precondition: true}
+			enc, fail, err := r.resolve(op, schema, arg, src, fail)
+			if err != nil || fail.failed() {
+				return fail, err
+			}
+			resolved = append(resolved, resolvedArg{i, enc})
+			held = false
+			continue
 		}
 		converged = true
 	}
@@ -88,14 +97,22 @@ func stepFieldwise(op *Op, schema *Schema, src source, m mode, out *contract.Out
 	e := out.Add(op.Key, contract.EffectFields)
 	e.Ensure = m == forced || !op.SawRow
 	for i := range op.Fields {
-		arg := &op.Fields[i]
-		if value.Absent(arg.Value) {
-			e.Fields = append(e.Fields, contract.FieldEffect{Name: arg.Name, Kind: contract.FieldUnset})
-		} else {
-			e.Fields = append(e.Fields, contract.FieldEffect{Name: arg.Name, Kind: contract.FieldSet, Value: arg.Value})
+		enc := op.Fields[i].Value
+		if len(resolved) > 0 && resolved[0].index == i {
+			enc, resolved = resolved[0].value, resolved[1:]
 		}
+		addField(e, op.Fields[i].Name, enc)
 	}
 	return failure{}, nil
+}
+
+// addField adds the effect that sets a field to a value, or takes it away.
+func addField(e *contract.Effect, name string, enc []byte) {
+	if value.Absent(enc) {
+		e.Fields = append(e.Fields, contract.FieldEffect{Name: name, Kind: contract.FieldUnset})
+	} else {
+		e.Fields = append(e.Fields, contract.FieldEffect{Name: name, Kind: contract.FieldSet, Value: enc})
+	}
 }
 
 // reasonOfArg says why a field may not hold the value that op sets it to, or ReasonNone.
@@ -111,7 +128,7 @@ func reasonOfArg(op *Op, schema *Schema, arg *Arg) object.Reason {
 	return object.ReasonNone
 }
 
-func stepWholeRow(op *Op, schema *Schema, src source, m mode, out *contract.Outcome) (failure, error) {
+func (r *Runner) stepWholeRow(op *Op, schema *Schema, src source, m mode, out *contract.Outcome) (failure, error) {
 	if m != forced && op.Flags&Force == 0 {
 		row, exists, err := src.Row(op.Key)
 		if err != nil {
@@ -129,6 +146,9 @@ func stepWholeRow(op *Op, schema *Schema, src source, m mode, out *contract.Outc
 		if fail.failed() {
 			if exists {
 				fail.found = versionOf(row)
+			}
+			if op.Code == Insert {
+				return r.insertResolved(op, schema, src, &fail, out)
 			}
 			return fail, nil
 		}

@@ -1,5 +1,7 @@
 package object
 
+import "unicode/utf8"
+
 // Run is the verdict of consecutive transactions of one batch.
 type Run struct {
 	First   uint64
@@ -198,12 +200,16 @@ func (r *Reader) exclusion() Exclusion {
 	r.ArrayOf(7)
 	x := Exclusion{
 		Index: r.UintMax(MaxBatchItems), Reason: Reason(r.UintMax(reasonCount - 1)), Op: r.UintMax(MaxSizeBytes),
-		Key: r.Bytes(MaxStateKeyBytes), Field: r.Text(MaxNameBytes), Found: r.Bytes(FoundSize), Block: r.optional(),
+		Key: r.Bytes(MaxStateKeyBytes), Field: r.Text(MaxNameBytes), Found: r.Bytes(MaxReasonBytes), Block: r.optional(),
 	}
 	if r.err == nil && !x.Reason.Valid() {
 		r.Fail("exclusion without a reason")
 	}
-	if r.err == nil && len(x.Found) != 0 && len(x.Found) != FoundSize {
+	switch {
+	case r.err != nil:
+	case x.Reason == ReasonResolver && !utf8.Valid(x.Found):
+		r.Fail("reason is not UTF-8")
+	case x.Reason != ReasonResolver && len(x.Found) != 0 && len(x.Found) != FoundSize:
 		r.Fail("hash found of %d bytes", len(x.Found))
 	}
 	if r.err == nil && (x.Reason == ReasonInherited) == x.Block.IsZero() {

@@ -1,6 +1,9 @@
 package object
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // PublicSize and SealSize are the lengths of an Ed25519 public key and signature.
 const (
@@ -122,11 +125,31 @@ func (r *Reader) extensions() []Extension {
 	return exts
 }
 
-// UnknownCritical returns the id of the first extension that a reader of this version
-// must refuse. Version 1 defines no extension, so any critical one is unknown.
-func UnknownCritical(exts []Extension) (id uint64, found bool) {
+// The extensions of headers. Numbers are part of the format and never reused.
+const (
+	// ExtensionFounding makes a header the first of a branch with merge logic: how the branch
+	// was named, and the logic. See package branch.
+	ExtensionFounding = 1
+	// ExtensionGrounds names blocks of the branch from whose states a merge by a resolver
+	// finds what its source had. See package branch.
+	ExtensionGrounds = 2
+)
+
+// FindExtension returns the data of an extension, if it is there.
+func FindExtension(exts []Extension, id uint64) (data []byte, ok bool) {
 	for _, e := range exts {
-		if e.Critical {
+		if e.ID == id {
+			return e.Data, true
+		}
+	}
+	return nil, false
+}
+
+// UnknownCritical returns the id of the first critical extension that is not among the
+// known ones: a reader must refuse the record.
+func UnknownCritical(exts []Extension, known ...uint64) (id uint64, found bool) {
+	for _, e := range exts {
+		if e.Critical && !slices.Contains(known, e.ID) {
 			return e.ID, true
 		}
 	}

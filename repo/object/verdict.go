@@ -50,12 +50,13 @@ const (
 	ReasonInherited    Reason = 11 // excluded on the source already
 	ReasonMalformed    Reason = 12 // the transaction's payload cannot be read
 	ReasonBadKey       Reason = 13 // the row's key does not fit the schema's key columns
-	reasonCount               = 14
+	ReasonResolver     Reason = 14 // the branch's resolver left it out
+	reasonCount               = 15
 )
 
 var reasonNames = [reasonCount]string{
 	"none", "field-changed", "row-gone", "row-exists", "row-changed", "row-missing", "type", "no-such-column",
-	"limit", "kept-ours", "superseded", "inherited", "malformed", "bad-key",
+	"limit", "kept-ours", "superseded", "inherited", "malformed", "bad-key", "resolver",
 }
 
 // Conflict says whether r is a disagreement with what others did, rather than a fault of
@@ -80,9 +81,14 @@ type Exclusion struct {
 	Op     uint64 // which operation of the transaction failed, from 0
 	Key    []byte // state key of the row in the way, empty if none
 	Field  string // field in the way, empty if the row as a whole
-	Found  []byte // first 16 bytes of the SHA-256 of what was found there, empty if nothing
-	Block  Hash   // for ReasonInherited: the block that decided; else zero
+	// Found is the first 16 bytes of the SHA-256 of what was found there, empty if nothing. For
+	// ReasonResolver it is the resolver's own words, up to MaxReasonBytes of UTF-8.
+	Found []byte
+	Block Hash // for ReasonInherited: the block that decided; else zero
 }
 
 // FoundSize is the length of Exclusion.Found when there is one.
 const FoundSize = 16
+
+// MaxReasonBytes is the length of the longest reason in a resolver's own words.
+const MaxReasonBytes = 256
