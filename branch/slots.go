@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"sync"
 
+	"aergo/contract"
 	"aergo/repo/state"
 )
 
@@ -15,11 +16,11 @@ type slot struct {
 	before  []byte // as the stage found it
 	existed bool
 
-	written bool  // some access is not a Read
-	claimed bool  // some cut claims it: see spaces.go
-	lastTx  int32 // last transaction that declared it, while analysing
-	touches int32 // transactions that declare it
-	growth  int   // bytes by which the stage may lengthen it
+	written bool            // some access is not a Read
+	claimed bool            // some cut claims it: see spaces.go
+	lastTx  int32           // last transaction that declared it, while analysing
+	touches int32           // transactions that declare it
+	growth  contract.Growth // by which the stage may lengthen it
 }
 
 // cell holds a row, or that there is none.
@@ -34,7 +35,7 @@ func (sl *slot) contended() bool { return sl.touches > 1 && sl.written }
 
 // tight says whether the stage might make the row longer than a row may be.
 func (sl *slot) tight() bool {
-	return sl.contended() && len(sl.before)+sl.growth > state.MaxValueBytes
+	return sl.contended() && len(sl.before)+sl.growth.Bytes() > state.MaxValueBytes
 }
 
 func (c *cell) read() ([]byte, bool) {
@@ -131,6 +132,7 @@ func (t *slotTable) add(k []byte) {
 	sl := t.slots[t.count]
 	sl.key = append(sl.key[:0], k...)
 	sl.before, sl.row, sl.existed, sl.exists = nil, nil, false, false
-	sl.written, sl.claimed, sl.lastTx, sl.touches, sl.growth = false, false, -1, 0, 0
+	sl.written, sl.claimed, sl.lastTx, sl.touches = false, false, -1, 0
+	sl.growth.Reset()
 	t.count++
 }

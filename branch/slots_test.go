@@ -1,6 +1,7 @@
 package branch
 
 import (
+	"aergo/contract"
 	"fmt"
 	"testing"
 )
@@ -29,7 +30,8 @@ func TestSlotsAreNumberedByFirstUse(t *testing.T) {
 		touches := int32(0)
 		for _, sl := range table.all() {
 			touches += sl.touches
-			sl.row, sl.growth, sl.written = []byte("left over"), 9, true
+			sl.row, sl.written = []byte("left over"), true
+			sl.growth.Add(&contract.Access{GrowBytes: 9})
 		}
 		if len(table.all()) != len(want) || touches == 0 {
 			t.Fatalf("stage %d: %d slots, want %d", stage, len(table.all()), len(want))
@@ -37,7 +39,7 @@ func TestSlotsAreNumberedByFirstUse(t *testing.T) {
 	}
 	table.reset()
 	id := table.intern([]byte("fresh"))
-	if sl := table.slots[id]; sl.row != nil || sl.growth != 0 || sl.written || sl.touches != 0 {
+	if sl := table.slots[id]; sl.row != nil || sl.growth.Bytes() != 0 || sl.written || sl.touches != 0 {
 		t.Errorf("a slot used again holds %+v", sl.key)
 	}
 	if _, ok := table.find([]byte("left")); ok {

@@ -115,7 +115,7 @@ func (s *stage) take(a *contract.Access) {
 		sl.touches++
 	}
 	sl.written = sl.written || a.Mode != contract.Read
-	sl.growth += a.GrowBytes
+	sl.growth.Add(a)
 	s.reaches = append(s.reaches, reach{slot: s.lastSlot, part: a.Part, mode: a.Mode, field: a.Field})
 }
 
@@ -215,14 +215,19 @@ func (s *stage) isTight(sl *slot) bool { return sl.tight() || s.alone > 0 && sl.
 // as they are now, as far as the limit of rows goes: changes of a row that these
 // transactions might make too long do not commute.
 func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
-	growth := map[uint32]int{}
+	growth := map[uint32]*contract.Growth{}
 	for i := first; i < first+count; i++ {
 		if s.starts[i] == s.starts[i+1] {
 			continue
 		}
 		s.runtime.Declare(s.items[i].tx, s.items[i].dict, nil, func(a contract.Access) {
 			if id, ok := s.table.find(a.Key); ok && a.GrowBytes > 0 && s.isTight(s.slot(id)) {
-				growth[id] += a.GrowBytes
+				g := growth[id]
+				if g == nil {
+					g = &contract.Growth{}
+					growth[id] = g
+				}
+				g.Add(&a)
 			}
 		})
 	}
@@ -231,7 +236,7 @@ func (s *stage) tightLists(first, count int) (*dtt.Lists, error) {
 		s.builder.Begin()
 		s.passAll(i)
 		for _, r := range s.reaches[s.starts[i]:s.starts[i+1]] {
-			if r.part != contract.PartRow || len(s.slot(r.slot).row)+growth[r.slot] <= state.MaxValueBytes {
+			if r.part != contract.PartRow || growth[r.slot] == nil || len(s.slot(r.slot).row)+growth[r.slot].Bytes() <= state.MaxValueBytes {
 				continue
 			}
 			mode := dtt.Write

@@ -58,12 +58,12 @@ type Access struct {
 	Field string
 	// Mode is how the unit is touched.
 	Mode Mode
-	// GrowBytes, on an access to PartRow, bounds from above the bytes by which the access
-	// lengthens the row's value; 0 elsewhere. If a row's size before a block and the sum of
-	// all its GrowBytes in the block stay within the largest value that the state takes,
-	// no order of execution exceeds it; otherwise the executor makes every PartRow access
-	// to that row a Write, and excludes, with object.ReasonLimit, a transaction whose
-	// effect does not fit.
+	// GrowBytes bounds from above the bytes by which the access lengthens the row's value. On
+	// PartRow it adds up over accesses; on PartField all accesses to the field together
+	// lengthen the row by no more than the greatest of them. If a row's size before a block
+	// and its Growth in the block stay within the largest value that the state takes, no order
+	// of execution exceeds it; otherwise the executor makes every PartRow access to that row a
+	// Write, and excludes, with object.ReasonLimit, a transaction whose effect does not fit.
 	GrowBytes int
 }
 

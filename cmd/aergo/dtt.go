@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 	"io"
-	"strings"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +18,15 @@ type scheduleJSON struct {
 	Block        object.Hash      `json:"block"`
 	Height       uint64           `json:"height"`
 	Transactions int              `json:"transactions"`
+	Meeting      int              `json:"meeting"`
 	Leaves       int              `json:"leaves"`
 	Depth        int              `json:"depth"`
+	Cuts         int              `json:"cuts"`
 	Work         uint64           `json:"work"`
 	CriticalPath uint64           `json:"critical_path"`
+	Bound        float64          `json:"bound"`
 	Makespan     map[int]uint64   `json:"makespan"` // by number of workers
+	Hot          []hotRowJSON     `json:"hot"`
 	Root         scheduleNodeJSON `json:"root"`
 }
 
@@ -31,26 +35,73 @@ type scheduleNodeJSON struct {
 	First    int                `json:"first"`
 	Count    int                `json:"count"`
 	Cost     uint64             `json:"cost"`
+	Span     uint64             `json:"span"`
+	Critical bool               `json:"critical"`
+	Hot      []hotRowJSON       `json:"hot"`
+	Claims   []claimedRowJSON   `json:"claims,omitempty"`
 	Children []scheduleNodeJSON `json:"children,omitempty"`
 }
 
+// hotRowJSON is a row at which transactions meet.
+type hotRowJSON struct {
+	Table        string          `json:"table"`
+	Key          json.RawMessage `json:"key"`
+	Fields       []string        `json:"fields"`
+	Transactions int             `json:"transactions"`
+}
+
+// claimedRowJSON is a row that a cut claims.
+type claimedRowJSON struct {
+	Table string          `json:"table"`
+	Key   json.RawMessage `json:"key"`
+}
+
+func scheduleShape(s repo.Schedule) scheduleJSON {
+	return scheduleJSON{
+		Block: s.Block, Height: s.Height, Transactions: s.Transactions, Meeting: s.Meeting, Leaves: s.Leaves, Depth: s.Depth,
+		Cuts: s.Cuts, Work: s.Work, CriticalPath: s.CriticalPath, Bound: math.Round(s.Bound()*1000) / 1000, Makespan: s.Makespan,
+		Hot: hotShapes(s.Hot), Root: scheduleNodeShape(s.Root),
+	}
+}
+
 func scheduleNodeShape(n repo.ScheduleNode) scheduleNodeJSON {
-	out := scheduleNodeJSON{Kind: n.Kind, First: n.First, Count: n.Count, Cost: n.Cost}
+	out := scheduleNodeJSON{
+		Kind: n.Kind, First: n.First, Count: n.Count, Cost: n.Cost, Span: n.Span, Critical: n.Critical, Hot: hotShapes(n.Hot),
+	}
+	for _, row := range n.Claims {
+		out.Claims = append(out.Claims, claimedRowJSON{row.Table, keyShape(row.Key)})
+	}
 	for _, c := range n.Children {
 		out.Children = append(out.Children, scheduleNodeShape(c))
 	}
 	return out
 }
 
+func hotShapes(rows []repo.HotRow) []hotRowJSON {
+	out := make([]hotRowJSON, 0, len(rows))
+	for _, row := range rows {
+		fields := row.Fields
+		if fields == nil {
+			fields = []string{}
+		}
+		out = append(out, hotRowJSON{row.Table, keyShape(row.Key), fields, row.Transactions})
+	}
+	return out
+}
+
 func newDTT(a *app) *cobra.Command {
 	var svg string
+	var workers int
 	c := &cobra.Command{
 		Use:   "dtt [REV]",
 		Short: "Show in what order a block's transactions run, and which side by side",
 		Long: `Show a block's Deterministic Transaction Tree: which transactions run one after the other and
 which may run side by side, with the same result for any number of workers. Costs are
-units that every machine counts alike. --svg draws time from left to right.`,
-		Example:           "  aergo dtt\n  aergo dtt master~1 --svg tree.svg",
+units that every machine counts alike. Two transactions meet at a row if one changes what
+the other touches, so that their order matters; a cut claims what a row will be, so that
+what waits for the row begins at once. --svg draws time from left to right, one lane for
+each worker.`,
+		Example:           "  aergo dtt\n  aergo dtt master~1 --svg tree.svg --workers 4",
 		Args:              wants(0, 1),
 		ValidArgsFunction: a.complete(revisionNames),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -58,14 +109,18 @@ units that every machine counts alike. --svg draws time from left to right.`,
 			if len(args) == 1 {
 				rev = args[0]
 			}
-			return a.dtt(c.Context(), rev, svg)
+			if workers < 1 || workers > svgWorkersMax {
+				return usagef("", "--workers: %d is not from 1 to %d", workers, svgWorkersMax)
+			}
+			return a.dtt(c.Context(), rev, svg, workers)
 		},
 	}
 	c.Flags().StringVar(&svg, "svg", "", "draw the tree into `FILE`")
+	c.Flags().IntVar(&workers, "workers", 8, "draw how `N` workers run it")
 	return c
 }
 
-func (a *app) dtt(ctx context.Context, rev, svg string) error {
+func (a *app) dtt(ctx context.Context, rev, svg string, workers int) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		s, err := r.Schedule(ctx, rev)
 		if err != nil {
@@ -76,56 +131,16 @@ func (a *app) dtt(ctx context.Context, rev, svg string) error {
 			if err != nil {
 				return err
 			}
-			if err := writeFile(path, func(w io.Writer) error { return drawSchedule(w, s) }); err != nil {
+			if err := writeFile(path, func(w io.Writer) error { return drawSchedule(w, s, workers) }); err != nil {
 				return err
 			}
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(scheduleJSON{
-				s.Block, s.Height, s.Transactions, s.Leaves, s.Depth, s.Work, s.CriticalPath, s.Makespan, scheduleNodeShape(s.Root),
-			})
+			return a.ui.PrintJSON(scheduleShape(s))
 		}
 		if err := a.printSchedule(s); err != nil || svg == "" {
 			return err
 		}
 		return a.ui.Printf("Drew it into %s\n", ui.Clean(svg))
 	})
-}
-
-func (a *app) printSchedule(s repo.Schedule) error {
-	t := a.ui.Table(ui.Column{}, ui.Column{})
-	t.Row("block", s.Block.Short()+", height "+number(s.Height))
-	t.Row("transactions", number(uint64(s.Transactions)))
-	t.Row("tree", fmt.Sprintf("%s, depth %d", count(uint64(s.Leaves), "leaf", "leaves"), s.Depth))
-	t.Row("work", count(s.Work, "unit", ""))
-	t.Row("longest chain", count(s.CriticalPath, "unit", ""))
-	for _, workers := range []int{2, 4, 8, 16} {
-		if span := s.Makespan[workers]; span > 0 {
-			t.Row(fmt.Sprintf("%d workers", workers), fmt.Sprintf("%.2f times as fast as one", float64(s.Work)/float64(span)))
-		}
-	}
-	if err := t.Close(); err != nil || s.Transactions == 0 {
-		return err
-	}
-	var b strings.Builder
-	writeNode(&b, s.Root, "", 0)
-	return a.ui.Printf("\n%s", b.String())
-}
-
-// Limits of the tree in text: what is beyond them is counted.
-const (
-	treeDepth    = 6
-	treeChildren = 8
-)
-
-func writeNode(b *strings.Builder, n repo.ScheduleNode, indent string, depth int) {
-	fmt.Fprintf(b, "%s%s  %s from %s  %s\n", indent, n.Kind, transactions(uint64(n.Count)), number(uint64(n.First)), count(n.Cost, "unit", ""))
-	indent += "  "
-	for i, c := range n.Children {
-		if i == treeChildren || depth == treeDepth {
-			fmt.Fprintf(b, "%sand %s more\n", indent, number(uint64(len(n.Children)-i)))
-			return
-		}
-		writeNode(b, c, indent, depth+1)
-	}
 }

@@ -59,18 +59,25 @@ func declareOp(op *Op, dst []contract.Access) []contract.Access {
 	dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartExistence, Mode: existence})
 	at := len(dst)
 	dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartRow, Mode: row})
-	grow := itemSlackBytes
+	adds := op.Code != Put && op.Code != Incr && op.Code != Define
 	for i := range op.Fields {
 		arg := &op.Fields[i]
-		grow += len(arg.Name) + len(arg.Value) + itemSlackBytes
+		grow := len(arg.Name) + len(arg.Value) + 2*itemSlackBytes
 		if op.Code == Incr {
 			grow += maxNumberBytes
 		}
-		if !op.Code.wholeRow() {
-			dst = declareField(op, arg, dst)
+		if adds {
+			dst[at].GrowBytes += grow
+		}
+		if op.Code.wholeRow() {
+			continue
+		}
+		field := len(dst)
+		dst = declareField(op, arg, dst)
+		if !adds {
+			dst[field].GrowBytes = grow // however often: a value takes the place of another
 		}
 	}
-	dst[at].GrowBytes = grow
 	return dst
 }
 

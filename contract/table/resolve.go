@@ -32,7 +32,10 @@ func declareLooks(ops []Op, resolver contract.Resolver, dst []contract.Access) [
 			continue // an insert declares the whole row
 		}
 		for j := range op.Fields {
-			looks, _ := resolver.Looks(op.Table, op.Fields[j].Name)
+			looks, ok := resolver.Looks(op.Table, op.Fields[j].Name)
+			if ok { // an answer may be longer than what it answers
+				dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartField, Field: op.Fields[j].Name, Mode: contract.Read, GrowBytes: MaxRowBytes})
+			}
 			for _, name := range looks {
 				dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartField, Field: name, Mode: contract.Read})
 			}
