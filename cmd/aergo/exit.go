@@ -116,7 +116,7 @@ func kindOf(ctx context.Context, err error) kind {
 	case errors.As(err, &refused):
 		return kind{exit: exitUsage, code: "refused", hint: "aergo schema " + refused.Table + " shows what the table takes"}
 	}
-	for _, group := range [][]kind{contractKinds(), usageKinds(), answerKinds(), missingKinds(), permissionKinds(), integrityKinds(), storageKinds()} {
+	for _, group := range [][]kind{usageKinds(), answerKinds(), missingKinds(), permissionKinds(), integrityKinds(), contractKinds(), storageKinds()} {
 		for _, k := range group {
 			if errors.Is(err, k.is) {
 				return k
