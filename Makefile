@@ -31,10 +31,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 	GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; the tree, into docs/dtt.md; packages on screen
+bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; the tree, into docs/dtt.md; blocks of transfers, into docs/validation.md; packages on screen
 	AERGO_BENCH_REPORT=$(CURDIR)/docs/benchmarks.md $(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) AERGO_DTT_REPORT=$(CURDIR)/docs $(GO) test -run '^$$' -bench Compare -timeout 60m ./dtt/compare
-	$(GO) test -run '^$$' -bench . -timeout 60m ./branch/... ./contract/... ./dtt ./dtt/optimistic ./dtt/workload ./merge/... ./repo/...
+	AERGO_VALIDATE_REPORT=$(CURDIR)/docs/validation.md $(GO) test -run '^$$' -bench ValidateTransfers -benchtime 1x -timeout 60m ./branch
+	$(GO) test -run '^$$' -bench . -skip ValidateTransfers -timeout 60m ./branch/... ./contract/... ./dtt ./dtt/optimistic ./dtt/workload ./merge/... ./repo/...
 
 .PHONY: determinism
 determinism: ## 100,000 random blocks by every tree and number of workers, 1,000,000 pairs of access lists

@@ -182,18 +182,15 @@ func Missing(ctx context.Context, target, source Account, fn func(AccountEntry) 
 // update returns the account with the runs of a block's entries added. marks tells the
 // mark height of each batch.
 func (a Account) update(ctx context.Context, w state.NodeWriter, entries []object.Entry, marks map[object.Hash]uint64, workers int) (Account, error) {
-	byBatch := make(map[object.Hash][]object.Run, len(entries))
+	changes := make([]accountChange, 0, len(entries))
 	for i := range entries {
 		e := &entries[i]
-		byBatch[e.Batch] = append(byBatch[e.Batch], e.Runs...)
-	}
-	changes := make([]accountChange, 0, len(byBatch))
-	for batch, runs := range byBatch {
-		splitSpans(runs, func(span uint64, runs []object.Run) {
-			changes = append(changes, accountChange{accountKey(marks[batch], batch, span), span, runs})
+		splitSpans(e.Runs, func(span uint64, runs []object.Run) {
+			changes = append(changes, accountChange{accountKey(marks[e.Batch], e.Batch, span), span, runs})
 		})
 	}
-	slices.SortFunc(changes, func(x, y accountChange) int { return bytes.Compare(x.key, y.key) })
+	slices.SortStableFunc(changes, func(x, y accountChange) int { return bytes.Compare(x.key, y.key) })
+	changes = joinChanges(changes)
 	keys, edits := make([][]byte, len(changes)), make([]state.Edit, len(changes))
 	for i := range changes {
 		keys[i] = changes[i].key
@@ -225,6 +222,19 @@ type accountChange struct {
 	key  []byte
 	span uint64
 	runs []object.Run
+}
+
+// joinChanges joins the changes of one span, which follow each other, in place.
+func joinChanges(changes []accountChange) []accountChange {
+	out := changes[:0]
+	for _, c := range changes {
+		if n := len(out); n > 0 && bytes.Equal(out[n-1].key, c.key) {
+			out[n-1].runs = append(out[n-1].runs, c.runs...)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // Excluded calls fn for every transaction whose verdict is excluded, in account order.

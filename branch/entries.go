@@ -13,8 +13,8 @@ import (
 type admission struct {
 	*Ledger
 	*prepared
-	account  Account // of the parent
-	admitted map[object.Hash]*admitted
+	account  Account                        // of the parent
+	admitted []admitted                     // by batch
 	items    []map[object.Hash][]object.Run // of each order but merges, by batch
 	deciders map[object.Hash]map[txID]object.Reason
 	spans    []Span
@@ -35,17 +35,22 @@ type admitted struct {
 	direct bool         // it has been checked that it may enter without an order
 }
 
-// batchesOf returns the batches that a block names, each once.
-func batchesOf(body *object.Body) []object.Hash {
-	seen := make(map[object.Hash]bool, len(body.Entries))
-	ids := make([]object.Hash, 0, len(body.Entries))
+// batchesOf returns the batches that a block names, each once, and which of them each entry
+// is of.
+func batchesOf(body *object.Body) (ids []object.Hash, batchOf []int32) {
+	numbers := make(map[object.Hash]int32, len(body.Entries))
+	ids, batchOf = make([]object.Hash, 0, len(body.Entries)), make([]int32, len(body.Entries))
 	for i := range body.Entries {
-		if id := body.Entries[i].Batch; !seen[id] {
-			seen[id] = true
+		id := body.Entries[i].Batch
+		n, known := numbers[id]
+		if !known {
+			n = int32(len(ids))
+			numbers[id] = n
 			ids = append(ids, id)
 		}
+		batchOf[i] = n
 	}
-	return ids
+	return ids, batchOf
 }
 
 // checkEntries checks that everything a block takes may enter it, and returns it as spans
@@ -54,7 +59,7 @@ func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) 
 	body := p.body
 	a := admission{
 		Ledger: l, prepared: p, account: Account{state.New(l.Objects, state.EmptyRoot())},
-		admitted: make(map[object.Hash]*admitted, len(p.batches)), deciders: map[object.Hash]map[txID]object.Reason{},
+		admitted: make([]admitted, len(p.batches)), deciders: map[object.Hash]map[txID]object.Reason{},
 		spans: make([]Span, 0, len(body.Entries)),
 	}
 	if p.parent != nil {
@@ -68,7 +73,7 @@ func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) 
 		if i > 0 && e.Batch == body.Entries[i-1].Batch && e.Order == body.Entries[i-1].Order {
 			return nil, fmt.Errorf("batch %s: %w: entry %d goes on with the one before it", e.Batch.Short(), ErrInvalid, i)
 		}
-		if err := a.entry(ctx, a.admitted[e.Batch], e); err != nil {
+		if err := a.entry(ctx, &a.admitted[p.batchOf[i]], e); err != nil {
 			return nil, fmt.Errorf("batch %s: %w", e.Batch.Short(), err)
 		}
 	}
@@ -82,13 +87,11 @@ func (a *admission) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := make([]admitted, len(a.batches))
 	for i, batch := range a.batches {
 		if err := MayEnter(batch, a.Branch, a.Height); err != nil {
 			return err
 		}
-		all[i] = admitted{Batch: batch, have: have[i]}
-		a.admitted[batch.ID] = &all[i]
+		a.admitted[i] = admitted{Batch: batch, have: have[i]}
 	}
 	for _, order := range a.orders {
 		if order.Kind != object.OrderMerge {
@@ -111,8 +114,8 @@ func (a *admission) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for j := range all {
-			all[j].source = runs[j]
+		for j := range a.admitted {
+			a.admitted[j].source = runs[j]
 		}
 	}
 	return nil

@@ -105,6 +105,17 @@ func (s *Scratch) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 	return s.Reader.Seal(ctx, h)
 }
 
+// GetSealed returns an object and its seal.
+func (s *Scratch) GetSealed(ctx context.Context, h object.Hash) (data, seal []byte, err error) {
+	if o, ok := s.find(h); ok {
+		return o.data, o.seal, nil
+	}
+	if data, err = s.Reader.Get(ctx, h); err == nil {
+		seal, err = s.Reader.Seal(ctx, h)
+	}
+	return data, seal, err
+}
+
 // Has implements store.Reader.
 func (s *Scratch) Has(ctx context.Context, h object.Hash) (bool, error) {
 	if _, ok := s.find(h); ok {

@@ -264,7 +264,7 @@ func (k *bank) bound(b *testing.B) (both, signatures time.Duration) {
 	b.Helper()
 	disk := openDisk(b, k.folder)
 	defer func() { must(b, disk.Close()) }()
-	keys, cache := key.NewCache(1<<15), state.NewCache(disk, 1<<30)
+	keys, cache := key.NewCache(1<<15), state.NewCache(disk, 8<<30) // it must forget nothing
 	tree := state.New(cache, k.parent.Header.State)
 	must(b, tree.Range(b.Context(), nil, nil, func(_, _ []byte) error { return nil }))
 	for i, parcels := range k.blocks {

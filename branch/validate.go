@@ -127,6 +127,7 @@ type prepared struct {
 	body    *object.Body
 	orders  []*object.Order
 	batches []Batch
+	batchOf []int32 // of each entry, among batches
 	tree    dtt.Tree
 	seals   *seals
 }
@@ -144,7 +145,9 @@ func (l *Ledger) prepare(ctx context.Context, b Block) (*prepared, error) {
 	if p.orders, err = l.checkOrders(ctx, p); err != nil {
 		return nil, err
 	}
-	if p.batches, err = l.loadBatches(ctx, batchesOf(p.body), p.seals); err != nil {
+	ids, batchOf := batchesOf(p.body)
+	p.batchOf = batchOf
+	if p.batches, err = l.loadBatches(ctx, ids, p.seals); err != nil {
 		return nil, err
 	}
 	if p.tree, err = l.Tree(ctx, b); err != nil {

@@ -98,7 +98,7 @@ func contractOf(name string, row Row) (Contract, error) {
 	if !ok {
 		return Contract{}, fmt.Errorf("contract %q: %w: its row has no source", name, ErrNoContract)
 	}
-	return Contract{Name: name, Source: []byte(source), Hash: object.Sum([]byte(source))}, nil
+	return Contract{Name: name, Source: source, Hash: object.Sum(source)}, nil
 }
 
 // Contracts calls fn for every contract, by name.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -93,7 +94,13 @@ func (g growing) all() []indexed {
 // newTable builds the index of a pack of packSize bytes with the given frames. It puts the
 // objects in order.
 func newTable(number uint32, s salt, packSize int64, extents []extent, objects []indexed) *table {
-	slices.SortFunc(objects, func(a, b indexed) int { return compareHash(a.hash, b.hash) })
+	slices.SortFunc(objects, func(a, b indexed) int {
+		// The first bytes nearly always tell, and are compared at once.
+		if x, y := binary.BigEndian.Uint64(a.hash[:8]), binary.BigEndian.Uint64(b.hash[:8]); x != y {
+			return cmp.Compare(x, y)
+		}
+		return compareHash(a.hash, b.hash)
+	})
 	b := make([]byte, 0, tableBytes(len(objects), len(extents)))
 	b = append(b, indexMagic...)
 	b = binary.BigEndian.AppendUint64(b, uint64(packSize))
