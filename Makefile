@@ -35,7 +35,8 @@ bench: ## whole processes beside git and the machine's limits, into docs/benchma
 	AERGO_BENCH_REPORT=$(CURDIR)/docs/benchmarks.md $(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) AERGO_DTT_REPORT=$(CURDIR)/docs $(GO) test -run '^$$' -bench Compare -timeout 60m ./dtt/compare
 	AERGO_VALIDATE_REPORT=$(CURDIR)/docs/validation.md $(GO) test -run '^$$' -bench ValidateTransfers -benchtime 1x -timeout 60m ./branch
-	$(GO) test -run '^$$' -bench . -skip ValidateTransfers -timeout 60m ./branch/... ./contract/... ./dtt ./dtt/optimistic ./dtt/workload ./merge/... ./repo/...
+	AERGO_MERGE_REPORT=$(CURDIR)/docs/merge-benchmarks.md $(GO) test -run '^$$' -bench Merge -benchtime 3x -timeout 60m ./merge/bench
+	$(GO) test -run '^$$' -bench . -skip ValidateTransfers -timeout 60m ./branch/... ./contract/... ./dtt ./dtt/optimistic ./dtt/workload ./merge ./repo/...
 
 .PHONY: determinism
 determinism: ## 100,000 random blocks by every tree and number of workers, 1,000,000 pairs of access lists
