@@ -224,6 +224,30 @@ type accountChange struct {
 	runs []object.Run
 }
 
+// Decided calls fn, in account order, for what both accounts have decided of a batch, or of a
+// span of a large one, unless they are the same throughout. Runs ascend. It costs as much as
+// the accounts differ, not as they hold.
+func Decided(ctx context.Context, a, b Account, fn func(markHeight uint64, batch object.Hash, inA, inB []object.Run) error) error {
+	return state.Diff(ctx, a.Tree, b.Tree, func(k, inA, inB []byte) error {
+		if inA == nil || inB == nil {
+			return nil
+		}
+		mark, batch, span, err := splitAccountKey(k)
+		if err != nil {
+			return err
+		}
+		runsA, err := decodeRuns(inA, span)
+		if err != nil {
+			return err
+		}
+		runsB, err := decodeRuns(inB, span)
+		if err != nil {
+			return err
+		}
+		return fn(mark, batch, runsA, runsB)
+	})
+}
+
 // joinChanges joins the changes of one span, which follow each other, in place.
 func joinChanges(changes []accountChange) []accountChange {
 	out := changes[:0]

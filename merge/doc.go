@@ -6,6 +6,10 @@
 // block says why: applied + excluded is always what the source had. The same replay
 // serves cherry-picks, and the replay or dropping of what was excluded before.
 //
+// A verdict is changed by an order about its transaction and by nothing else. So a target
+// moves forward to a source that goes on from it only if the source decides nothing
+// otherwise, and what the source applied and the target excludes is named in the account.
+//
 // Before replaying, the transactions that touch one row more than once are settled
 // against each other (contract.Settlement), so that a change which its own branch took
 // back neither conflicts with nor undoes what the target did.

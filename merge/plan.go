@@ -13,17 +13,25 @@ import (
 type Plan struct {
 	Target, Source branch.Block
 	Bases          []branch.Block
-	UpToDate       bool // the source is an ancestor of the target
-	FastForward    bool // the target is an ancestor of the source
+	UpToDate       bool // the source is an ancestor of the target, or goes on from it with nothing but other verdicts
+	FastForward    bool // the target is an ancestor of the source, which overturns none of its verdicts
 	Spans          []branch.Span
 	Replayed       uint64 // transactions to run
 	Inherited      uint64 // excluded on the source already
 	Dropped        uint64 // dropped on the source already
 	Already        uint64 // made on the source, and decided on the target already
+	// Overruled are what the source has applied and the target holds as excluded, in account
+	// order. They are not among Already, and stay excluded: a verdict changes only by an
+	// order about its transaction.
+	Overruled []branch.AccountEntry
 }
 
 // NewPlan finds what source has decided and target has not: the difference of their
 // accounts, in the order of the source's chain.
+//
+// A source that goes on from the target may still decide otherwise what the target has
+// decided. Then its block cannot become the target's head: what is missing is brought by a
+// merge, and if nothing is, the target has all there is.
 func NewPlan(ctx context.Context, c branch.Chain, target, source branch.Block) (*Plan, error) {
 	p := &Plan{Target: target, Source: source}
 	bases, sourceOnly, err := walk(ctx, c, target, source)
@@ -31,21 +39,33 @@ func NewPlan(ctx context.Context, c branch.Chain, target, source branch.Block) (
 		return nil, err
 	}
 	p.Bases = bases
-	p.UpToDate = len(sourceOnly) == 0
-	p.FastForward = !p.UpToDate && len(bases) == 1 && bases[0].ID == target.ID
-	if p.UpToDate {
+	disputed, err := findDisputes(ctx, c.Account(target), c.Account(source))
+	if err != nil {
+		return nil, err
+	}
+	p.Overruled = disputed.overruled
+	if p.UpToDate = len(sourceOnly) == 0; p.UpToDate {
 		return p, nil
 	}
 	g := gatherer{
-		chain: c, plan: p, missing: map[object.Hash][]object.Run{}, needed: map[object.Hash][]object.Run{},
+		chain: c, plan: p, apart: map[object.Hash][]object.Run{}, needed: map[object.Hash][]object.Run{},
 		counted: map[object.Hash][]object.Run{}, loaded: map[object.Hash]branch.Batch{},
 	}
 	err = branch.Missing(ctx, c.Account(target), c.Account(source), func(e branch.AccountEntry) error {
-		g.missing[e.Batch], g.needed[e.Batch] = e.Runs, e.Runs
+		g.apart[e.Batch], g.needed[e.Batch] = e.Runs, e.Runs
 		return nil
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range p.Overruled {
+		g.apart[e.Batch] = slices.Concat(g.apart[e.Batch], e.Runs)
+	}
+	if len(bases) == 1 && bases[0].ID == target.ID {
+		p.FastForward = !disputed.any
+		if p.UpToDate = disputed.any && len(g.needed) == 0; p.UpToDate {
+			return p, nil
+		}
 	}
 	if err := g.walkBack(ctx, sourceOnly); err != nil {
 		return nil, err
@@ -60,8 +80,8 @@ func NewPlan(ctx context.Context, c branch.Chain, target, source branch.Block) (
 type gatherer struct {
 	chain   branch.Chain
 	plan    *Plan
-	missing map[object.Hash][]object.Run // what the target has not decided
-	needed  map[object.Hash][]object.Run // of that, what has not been found yet
+	apart   map[object.Hash][]object.Run // what the target has not decided, or has overruled
+	needed  map[object.Hash][]object.Run // what it has not decided, and has not been found yet
 	counted map[object.Hash][]object.Run // what was made on the source, as far as seen
 	loaded  map[object.Hash]branch.Batch
 }
@@ -123,7 +143,7 @@ func (g *gatherer) block(ctx context.Context, b branch.Block, only bool) error {
 // count accounts for what an entry made on the source that the target has decided.
 func (g *gatherer) count(e *object.Entry) {
 	made := branch.SubtractRuns(branch.UnionRuns(e.Runs), g.counted[e.Batch])
-	g.plan.Already += branch.CountRuns(branch.SubtractRuns(made, g.missing[e.Batch]))
+	g.plan.Already += branch.CountRuns(branch.SubtractRuns(made, g.apart[e.Batch]))
 	g.counted[e.Batch] = append(g.counted[e.Batch], made...)
 }
 

@@ -11,8 +11,13 @@ import (
 	"aergo/repo/store"
 )
 
-// ErrNothing is wrapped when an order would decide nothing.
-var ErrNothing = errors.New("nothing to do")
+var (
+	// ErrNothing is wrapped when an order would decide nothing.
+	ErrNothing = errors.New("nothing to do")
+	// ErrExcluded is wrapped when a pick names what is excluded on the target: only a replay
+	// decides that again.
+	ErrExcluded = errors.New("excluded here")
+)
 
 // Request is what an order is made for.
 type Request struct {
@@ -35,7 +40,9 @@ type Result struct {
 	Inherited uint64
 	Dropped   uint64
 	Already   uint64
-	Forced    uint64 // transactions that --theirs added
+	Forced    uint64 // transactions that --theirs added and that applied; others are among Excluded
+	// Overruled are what a pick named and the target holds as excluded, in the pick's order.
+	Overruled []branch.AccountEntry
 }
 
 // Excluded is one transaction left out, and why.
@@ -162,8 +169,15 @@ func force(ctx context.Context, l *branch.Ledger, w store.Writer, x *branch.Exec
 	if err != nil {
 		return err
 	}
-	res.Forced = batch.Count
-	return x.Propose(ctx, []branch.Span{{Batch: batch, Count: batch.Count}})
+	before := len(x.Entries())
+	if err := x.Propose(ctx, []branch.Span{{Batch: batch, Count: batch.Count}}); err != nil {
+		return err
+	}
+	// It is signed by who merges, and accounted for apart from what the source had.
+	forced := account(x.Entries()[before:])
+	res.Forced = forced.Applied
+	res.Excluded = append(res.Excluded, forced.Excluded...)
+	return nil
 }
 
 // rewrite signs a new batch made of transactions of others, each put through change.
@@ -201,12 +215,14 @@ func rewrite(ctx context.Context, l *branch.Ledger, w store.Writer, items []obje
 
 // Select runs an order that names transactions: a pick, a replay or a drop. What the
 // target has decided already, as far as the order may not change it, is counted as
-// already and left out.
+// already and left out; but a pick of what is excluded there is ErrExcluded, with the
+// result saying of what.
 func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch.Block, kind object.OrderKind, items []object.Selection, req Request) (*Result, error) {
 	c := branch.Chain{Objects: w}
 	var spans []branch.Span
 	var chosen []object.Selection
 	var already uint64
+	var overruled []branch.AccountEntry
 	named := map[object.Hash][]object.Run{} // chosen so far
 	for _, s := range items {
 		batch, err := c.Batch(ctx, s.Batch)
@@ -220,8 +236,15 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 		if err := branch.MayEnter(batch, req.Branch, target.Height+1); err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
 		}
-		open := openRuns(kind, object.Run{First: s.First, Count: s.Count}, have)
+		run := object.Run{First: s.First, Count: s.Count}
+		open := openRuns(kind, run, have)
 		already += s.Count - branch.CountRuns(open)
+		if kind == object.OrderPick {
+			if left := openRuns(object.OrderReplay, run, have); len(left) > 0 {
+				already -= branch.CountRuns(left)
+				overruled = append(overruled, branch.AccountEntry{MarkHeight: batch.Mark.Height, Batch: s.Batch, Runs: left})
+			}
+		}
 		open = branch.SubtractRuns(open, named[s.Batch])
 		named[s.Batch] = append(named[s.Batch], open...)
 		for _, run := range open {
@@ -232,6 +255,9 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 			spans = append(spans, span)
 			chosen = append(chosen, object.Selection{Batch: s.Batch, First: run.First, Count: run.Count})
 		}
+	}
+	if len(overruled) > 0 {
+		return &Result{Already: already, Overruled: overruled}, fmt.Errorf("%s: %w: %d of what it names", kind, ErrExcluded, countEntries(overruled))
 	}
 	if len(spans) == 0 {
 		return &Result{Already: already}, fmt.Errorf("%s: %w: all of it has been decided here", kind, ErrNothing)
@@ -251,6 +277,13 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 	res.Block, err = l.Seal(ctx, w, branch.Draft{Branch: req.Branch, Parent: &target, Orders: []object.Hash{order}, Now: req.Now, Run: x}, req.Signer)
 	res.Entries = x.Entries()
 	return res, err
+}
+
+func countEntries(list []branch.AccountEntry) (n uint64) {
+	for i := range list {
+		n += branch.CountRuns(list[i].Runs)
+	}
+	return n
 }
 
 // openRuns returns the part of a run that an order of the given kind may decide: for a

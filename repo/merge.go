@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"aergo/branch"
 	"aergo/merge"
@@ -23,7 +24,7 @@ type MergeRequest struct {
 	Mode    object.Mode
 	Message string
 	DryRun  bool // say what would happen and change nothing
-	Strict  bool // change nothing if anything would be excluded
+	Strict  bool // change nothing if anything of the source's would be left out, or is already
 }
 
 // Merged is the account of a merge.
@@ -43,7 +44,33 @@ type Merged struct {
 	Inherited   uint64
 	Dropped     uint64
 	Already     uint64
-	Forced      uint64
+	Forced      uint64 // transactions that a merge by theirs added; those that it could not are among Excluded
+	// Overruled are what the source has applied and the target holds as excluded, by earlier
+	// decisions: the oldest first, with their reasons. They are not among Already. Of a
+	// cherry-pick they are what was asked for and is excluded here.
+	Overruled []Exclusion
+	// Needs are, if a cherry-pick conflicts, the transactions that it turns out to build on.
+	Needs []Need
+}
+
+// refusal is the error of a strict merge that leaves something out, nil if it leaves
+// nothing out.
+func (m *Merged) refusal() error {
+	var what []string
+	for _, part := range []struct {
+		n    uint64
+		text string
+	}{
+		{uint64(len(m.Excluded)), "would be excluded"}, {m.Inherited, "excluded on the source"}, {uint64(len(m.Overruled)), "excluded here before"},
+	} {
+		if part.n > 0 {
+			what = append(what, fmt.Sprintf("%d %s", part.n, part.text))
+		}
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	return fmt.Errorf("merge: %w: %s", ErrConflict, strings.Join(what, ", "))
 }
 
 // Exclusion is one transaction that was left out, in words.
@@ -76,7 +103,8 @@ func explain(batch object.Hash, x object.Exclusion) Exclusion {
 }
 
 // Merge brings a source's transactions to a target branch and accounts for each. With
-// Strict an exclusion is ErrConflict, and the account is returned all the same.
+// Strict anything left out is ErrConflict, whether it is excluded now, on the source or
+// by an earlier decision here, and the account is returned all the same.
 func (r *Repo) Merge(ctx context.Context, req MergeRequest) (Merged, error) {
 	var out Merged
 	err := r.write(ctx, "merge", func(c *change) error {
@@ -124,9 +152,15 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 	for _, b := range plan.Bases {
 		out.Bases = append(out.Bases, b.ID)
 	}
+	if out.Overruled, err = exclusionsOf(ctx, l, head, plan.Overruled); err != nil {
+		return out, err
+	}
 	if plan.UpToDate {
 		out.UpToDate = true
-		return out, nil
+		if req.Strict {
+			err = out.refusal()
+		}
+		return out, err
 	}
 	moved := target
 	forward := plan.FastForward && req.Mode == object.ModeExclude
@@ -167,13 +201,12 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 		out.take(res)
 		moved.Head, out.Block, out.Height = res.Block.ID, res.Block.ID, res.Block.Height
 	}
-	if req.Strict && len(out.Excluded) > 0 {
-		out.Block, out.Height = target.Head, head.Height
-		return out, fmt.Errorf("merge: %w: %d would be excluded", ErrConflict, len(out.Excluded))
+	if req.Strict {
+		err = out.refusal()
 	}
-	if req.DryRun {
+	if err != nil || req.DryRun {
 		out.Block, out.Height = target.Head, head.Height
-		return out, nil
+		return out, err
 	}
 	return out, r.moveBranch(ctx, c, l, w, target, moved)
 }

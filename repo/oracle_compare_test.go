@@ -183,16 +183,25 @@ func entryLines(e *object.Entry) (lines []string) {
 // answers compares what a merge or an order says it did.
 func (tr *trial) answers(got Merged, want oracle.Answer) {
 	tr.t.Helper()
-	said := fmt.Sprintf("up to date %v, fast-forward %v, %d applied, %d of them no-ops, %d inherited, %d dropped, %d already, %d forced",
-		got.UpToDate, got.FastForward, got.Applied, got.Noop, got.Inherited, got.Dropped, got.Already, got.Forced)
-	expected := fmt.Sprintf("up to date %v, fast-forward %v, %d applied, %d of them no-ops, %d inherited, %d dropped, %d already, %d forced",
-		want.UpToDate, want.FastForward, want.Applied, want.Noop, want.Inherited, want.Dropped, want.Already, len(want.Forced))
+	const counts = "up to date %v, fast-forward %v, %d applied, %d of them no-ops, %d inherited, %d dropped, %d already, %d forced"
+	said := fmt.Sprintf(counts, got.UpToDate, got.FastForward, got.Applied, got.Noop, got.Inherited, got.Dropped, got.Already, got.Forced)
+	expected := fmt.Sprintf(counts, want.UpToDate, want.FastForward, want.Applied, want.Noop, want.Inherited, want.Dropped, want.Already, want.ForcedDone)
 	for _, x := range got.Excluded {
-		said += fmt.Sprintf("\n  %s", x.Transaction) + failureText(x.Reason.String(), x.Op, keyText(x.Key), x.Field)
+		batch := x.Transaction.Batch.String()
+		if tr.batch[batch] == nil {
+			batch = "" // of a batch that this very merge makes
+		}
+		said += fmt.Sprintf("\n  %.8s.%d", batch, x.Transaction.Index) + failureText(x.Reason.String(), x.Op, keyText(x.Key), x.Field)
 	}
 	for _, e := range want.Excluded {
 		f := e.Failure
 		expected += fmt.Sprintf("\n  %.8s.%d", e.Tx.ID.Batch, e.Tx.ID.Index) + failureText(string(f.Reason), uint64(f.Op), f.Key, f.Field)
+	}
+	for _, x := range got.Overruled {
+		said += fmt.Sprintf("\n  overruled %s %s", x.Transaction, x.Reason)
+	}
+	for _, e := range want.Overruled {
+		expected += fmt.Sprintf("\n  overruled %.8s.%d %s", e.Tx.ID.Batch, e.Tx.ID.Index, e.Reason())
 	}
 	if said != expected {
 		tr.fail("the answer is: %s\nthe oracle's: %s", said, expected)

@@ -196,8 +196,8 @@ func (tr *trial) excludedHere(tw *twin) (what string, txs []*oracle.Tx) {
 	}))
 	for _, e := range oracle.ExcludedHere(tw.head()) {
 		want = append(want, fmt.Sprintf("%.8s.%d %s", e.Tx.ID.Batch, e.Tx.ID.Index, e.Reason()))
-		txs = append(txs, e.Tx)
 	}
+	txs = oracle.OpenHere(tw.head())
 	if !slices.Equal(got, want) {
 		tr.fail("excluded are %q, by the oracle %q", got, want)
 	}
@@ -356,6 +356,9 @@ func (tr *trial) push(tw, other *twin) {
 	tr.nameForced(other, got.Block, want)
 	tr.moved(other, to, want.Block)
 	follows := to == tw.at
+	if want.UpToDate || len(want.Overruled) > 0 {
+		follows = follows && !oracle.Disputed(tw.head(), want.Block)
+	}
 	for _, b := range want.Block.Chain() {
 		follows = follows && tw.mayStand(b.Producer)
 	}

@@ -267,7 +267,7 @@ func (tr *trial) mergeLocal(tw *twin) {
 		req.Strict = true
 	}
 	got, err := tw.r.Merge(tr.t.Context(), req)
-	if req.Strict && len(want.Excluded) > 0 {
+	if req.Strict && want.LeavesOut() {
 		if !errors.Is(err, ErrConflict) || tr.hash(tw) != before {
 			tr.fail("a strict merge with conflicts gives %v, and moves: %v", err, tr.hash(tw) != before)
 		}
@@ -284,8 +284,14 @@ func (tr *trial) mergeLocal(tw *twin) {
 		tr.fail("merging again does something")
 	}
 	tr.seen["merge "+string(how)]++
-	if want.FastForward {
+	switch {
+	case want.FastForward:
 		tr.seen["fast-forward"]++
+	case want.Block.Parent != nil && want.Block.Absorbed != nil && want.Block.Absorbed.Contains(want.Block.Parent) && how == oracle.Exclude:
+		tr.seen["merge instead of a fast-forward"]++
+	}
+	if len(want.Overruled) > 0 {
+		tr.seen["merge with something overruled"]++
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -68,25 +69,28 @@ func (r *Repo) selection(ctx context.Context, l *branch.Ledger, what string) ([]
 
 // CherryPick takes transactions that are not on the branch that is checked out: one, a
 // batch or what a block took. Each keeps its author's signature. What is here already is
-// counted as already. If one conflicts nothing is taken, and the error is ErrConflict.
+// counted as already. If one conflicts or is excluded here, nothing is taken and the error is
+// ErrConflict; the account says which row or field is in the way, and as far as it is easily
+// found which transaction would have made it.
 func (r *Repo) CherryPick(ctx context.Context, what, message string) (Merged, error) {
 	if message == "" {
 		message = "Cherry-pick " + what
 	}
-	return r.order(ctx, "cherry-pick", object.OrderPick, message, func(l *branch.Ledger) ([]object.Selection, error) {
+	return r.order(ctx, "cherry-pick", object.OrderPick, message, func(l *branch.Ledger, _ branch.Block) ([]object.Selection, error) {
 		return r.selection(ctx, l, what)
 	})
 }
 
 // ReplayExcluded tries excluded transactions of the branch that is checked out again: the
-// named one, or with an empty name all. What conflicts still stays excluded; if that is
+// named one, or with an empty name all, those that were excluded first before the others.
+// What conflicts still stays excluded; if that is
 // all of it, nothing happens and the error is ErrConflict.
 func (r *Repo) ReplayExcluded(ctx context.Context, what, message string) (Merged, error) {
 	if message == "" {
 		message = "Replay excluded transactions"
 	}
-	return r.order(ctx, "excluded replay", object.OrderReplay, message, func(l *branch.Ledger) ([]object.Selection, error) {
-		return r.excludedSelection(ctx, l, what)
+	return r.order(ctx, "excluded replay", object.OrderReplay, message, func(l *branch.Ledger, head branch.Block) ([]object.Selection, error) {
+		return r.excludedSelection(ctx, l, head, what)
 	})
 }
 
@@ -95,13 +99,13 @@ func (r *Repo) DropExcluded(ctx context.Context, what, message string) (Merged, 
 	if message == "" {
 		message = "Drop excluded transactions"
 	}
-	return r.order(ctx, "excluded drop", object.OrderDrop, message, func(l *branch.Ledger) ([]object.Selection, error) {
-		return r.excludedSelection(ctx, l, what)
+	return r.order(ctx, "excluded drop", object.OrderDrop, message, func(l *branch.Ledger, head branch.Block) ([]object.Selection, error) {
+		return r.excludedSelection(ctx, l, head, what)
 	})
 }
 
 // order makes a block under an order that names transactions.
-func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, message string, choose func(*branch.Ledger) ([]object.Selection, error)) (Merged, error) {
+func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, message string, choose func(*branch.Ledger, branch.Block) ([]object.Selection, error)) (Merged, error) {
 	var out Merged
 	err := r.write(ctx, verb, func(c *change) error {
 		b, head, err := c.onCurrent(ctx)
@@ -110,7 +114,7 @@ func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, me
 		}
 		l, w := c.ledger, c.writer
 		out = Merged{Target: b.Name, Block: b.Head, Height: head.Height}
-		items, err := choose(l)
+		items, err := choose(l, head)
 		if err != nil {
 			return err
 		}
@@ -122,15 +126,26 @@ func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, me
 			return err
 		}
 		res, err := merge.Select(ctx, l, w, head, kind, items, merge.Request{Branch: b.ID, Message: message, Signer: signer, Now: r.now()})
-		if errors.Is(err, merge.ErrNothing) {
+		switch {
+		case errors.Is(err, merge.ErrNothing):
 			out.Already, out.UpToDate = res.Already, true
 			return nil
-		}
-		if err != nil {
+		case errors.Is(err, merge.ErrExcluded):
+			out.Already = res.Already
+			if out.Overruled, err = exclusionsOf(ctx, l, head, res.Overruled); err != nil {
+				return err
+			}
+			return fmt.Errorf("%s: %w: %s", kind, ErrConflict, excludedHere(out.Overruled))
+		case err != nil:
 			return err
 		}
 		out.take(res)
 		if len(out.Excluded) > 0 && (kind == object.OrderPick || out.Applied == 0) {
+			if kind == object.OrderPick {
+				if out.Needs, err = needs(ctx, l, head, items, res.Excluded); err != nil {
+					return err
+				}
+			}
 			return fmt.Errorf("%s: %w: %d of %d", kind, ErrConflict, len(out.Excluded), uint64(len(out.Excluded))+out.Applied)
 		}
 		moved := b
@@ -141,6 +156,14 @@ func (r *Repo) order(ctx context.Context, verb string, kind object.OrderKind, me
 	return out, err
 }
 
+// excludedHere says what a pick should not have named.
+func excludedHere(list []Exclusion) string {
+	if len(list) == 1 {
+		return fmt.Sprintf("%s is excluded here already, as %s", list[0].Transaction, list[0].Reason)
+	}
+	return fmt.Sprintf("%d transactions are excluded here already", len(list))
+}
+
 // Excluded calls fn for every transaction that is excluded at a revision, the latest
 // decision first: those of its account, with the reasons that the deciding blocks give.
 func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) error) error {
@@ -148,20 +171,39 @@ func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) erro
 	if err != nil {
 		return err
 	}
-	l := r.led
-	open := map[TxID]bool{}
-	err = l.Account(b).Excluded(ctx, func(batch object.Hash, index uint64) error {
-		open[TxID{batch, index}] = true
-		return nil
-	})
+	open, err := openHere(ctx, r.led, b)
 	if err != nil {
 		return err
 	}
+	return findExclusions(ctx, r.led, b, open, func(list []Exclusion) error {
+		for i := range list {
+			if err := fn(list[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// openHere returns the transactions that are excluded at a block.
+func openHere(ctx context.Context, l *branch.Ledger, b branch.Block) (map[TxID]bool, error) {
+	open := map[TxID]bool{}
+	return open, l.Account(b).Excluded(ctx, func(batch object.Hash, index uint64) error {
+		open[TxID{batch, index}] = true
+		return nil
+	})
+}
+
+// findExclusions looks for transactions that are excluded at a block, and calls fn for each
+// block of the chain that decided some of them so, the latest first: with those, in the
+// block's order. It takes them out of open.
+func findExclusions(ctx context.Context, l *branch.Ledger, b branch.Block, open map[TxID]bool, fn func([]Exclusion) error) error {
 	for len(open) > 0 {
 		body, err := l.Body(ctx, b)
 		if err != nil {
 			return err
 		}
+		var list []Exclusion
 		for i := range body.Entries {
 			for _, x := range body.Entries[i].Excluded {
 				id := TxID{body.Entries[i].Batch, x.Index}
@@ -173,9 +215,12 @@ func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) erro
 				if e.Block.IsZero() {
 					e.Block = b.ID
 				}
-				if err := fn(e); err != nil {
-					return err
-				}
+				list = append(list, e)
+			}
+		}
+		if len(list) > 0 {
+			if err := fn(list); err != nil {
+				return err
 			}
 		}
 		if b.Parent.IsZero() {
@@ -188,20 +233,59 @@ func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) erro
 	return nil
 }
 
-// excludedSelection returns the excluded transactions that a word names, or all.
-func (r *Repo) excludedSelection(ctx context.Context, l *branch.Ledger, what string) ([]object.Selection, error) {
+// exclusionsOf returns what an account says of excluded transactions, in words, in the
+// order of the chain: the oldest decision first.
+func exclusionsOf(ctx context.Context, l *branch.Ledger, at branch.Block, entries []branch.AccountEntry) ([]Exclusion, error) {
+	open := map[TxID]bool{}
+	for i := range entries {
+		for _, run := range entries[i].Runs {
+			for n := range run.Count {
+				open[TxID{entries[i].Batch, run.First + n}] = true
+			}
+		}
+	}
+	return oldestFirst(ctx, l, at, open)
+}
+
+// oldestFirst returns transactions that are excluded at a block in the order of its chain.
+func oldestFirst(ctx context.Context, l *branch.Ledger, at branch.Block, open map[TxID]bool) ([]Exclusion, error) {
+	var lists [][]Exclusion
+	err := findExclusions(ctx, l, at, open, func(list []Exclusion) error {
+		lists = append(lists, list)
+		return nil
+	})
+	slices.Reverse(lists)
+	return slices.Concat(lists...), err
+}
+
+// excludedSelection returns the excluded transactions that a word names, or with an empty
+// one all, in the order of the chain: what was excluded by two merges may build on each
+// other.
+func (r *Repo) excludedSelection(ctx context.Context, l *branch.Ledger, head branch.Block, what string) ([]object.Selection, error) {
 	if what != "" {
 		return r.selection(ctx, l, what)
 	}
-	var out []object.Selection
-	err := r.Excluded(ctx, "", func(x Exclusion) error {
-		out = append(out, object.Selection{Batch: x.Transaction.Batch, First: x.Transaction.Index, Count: 1})
-		return nil
-	})
-	if err == nil && len(out) == 0 {
-		err = fmt.Errorf("excluded: %w: no transactions are excluded here", ErrNothing)
+	open, err := openHere(ctx, l, head)
+	if err != nil {
+		return nil, err
 	}
-	return out, err
+	list, err := oldestFirst(ctx, l, head, open)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("excluded: %w: no transactions are excluded here", ErrNothing)
+	}
+	var out []object.Selection
+	for i := range list {
+		tx := list[i].Transaction
+		if n := len(out); n > 0 && out[n-1].Batch == tx.Batch && out[n-1].First+out[n-1].Count == tx.Index {
+			out[n-1].Count++
+			continue
+		}
+		out = append(out, object.Selection{Batch: tx.Batch, First: tx.Index, Count: 1})
+	}
+	return out, nil
 }
 
 // Fate is what became of a transaction on a branch.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"aergo/branch"
+	"aergo/merge"
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
@@ -38,7 +39,9 @@ type Pushed struct {
 
 // Push asks a remote to merge what is checked out into a branch of its own. Only what is
 // committed goes. When the remote's branch of the same name has all that ours has
-// afterwards, ours goes forward to it.
+// afterwards, ours goes forward to it: with a merge that was made for this push it takes the
+// remote's verdicts, also where they differ. Otherwise, and where earlier decisions there
+// overrule it, ours goes forward only if none of its verdicts is overturned.
 func (r *Repo) Push(ctx context.Context, req PushRequest) (Pushed, error) {
 	var out Pushed
 	b, err := r.current(ctx)
@@ -74,12 +77,13 @@ func (r *Repo) Push(ctx context.Context, req PushRequest) (Pushed, error) {
 	if err != nil {
 		return out, fmt.Errorf("remote: %w", err)
 	}
-	out.LocalMoved, out.Behind = r.takeAnswer(ctx, other, name, b, answer.Branch)
+	out.LocalMoved, out.Behind = r.takeAnswer(ctx, other, name, b, answer)
 	return out, nil
 }
 
 // takeAnswer brings here what the remote made of a push.
-func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, pushed, theirs ref.Branch) (moved bool, err error) {
+func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, pushed ref.Branch, answer RemoteMerged) (moved bool, err error) {
+	theirs := answer.Branch
 	if name == "" && pushed.Name != theirs.Name {
 		return false, nil
 	}
@@ -100,22 +104,34 @@ func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, push
 		if pushed.Name != theirs.Name || pushed.Head == theirs.Head {
 			return nil
 		}
-		moved, err = r.follow(ctx, c, rc, pushed, theirs.Head)
+		moved, err = r.follow(ctx, c, rc, pushed, answer)
 		return err
 	})
 	return moved && err == nil, err
 }
 
-// follow moves a branch forward to a block, unless the branch has moved meanwhile, the
-// block is not our own, or what is pending would no longer apply.
-func (r *Repo) follow(ctx context.Context, c *change, rc *receiver, b ref.Branch, to object.Hash) (bool, error) {
+// follow moves a branch forward to where the remote's is, unless the branch has moved
+// meanwhile, the block is not our own, what is pending would no longer apply, or the block
+// overturns verdicts and is no answer to the push.
+func (r *Repo) follow(ctx context.Context, c *change, rc *receiver, b ref.Branch, answer RemoteMerged) (bool, error) {
 	now, err := r.refs.Branch(ctx, b.Name)
 	if err != nil || now != b {
 		return false, ignore(err, ref.ErrNotFound)
 	}
+	to := answer.Branch.Head
 	head, err := rc.ledger.Block(ctx, to)
 	if err != nil {
 		return false, err
+	}
+	if answer.Merged.UpToDate || len(answer.Merged.Overruled) > 0 {
+		ours, err := rc.ledger.Block(ctx, b.Head)
+		if err != nil {
+			return false, err
+		}
+		plan, err := merge.NewPlan(ctx, rc.ledger.Chain, ours, head)
+		if err != nil || !plan.FastForward {
+			return false, err
+		}
 	}
 	own, err := r.allNative(ctx, rc.ledger, head)
 	if err != nil || !own {

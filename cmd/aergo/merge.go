@@ -30,13 +30,18 @@ type mergedJSON struct {
 	Forced      uint64          `json:"forced"`
 	UpToDate    bool            `json:"up_to_date"`
 	DryRun      bool            `json:"dry_run"`
+	Overruled   []exclusionJSON `json:"overruled"`
+	Needs       []needJSON      `json:"needs,omitempty"`
 }
 
 func mergedShape(m repo.Merged) mergedJSON {
 	out := mergedJSON{
 		Block: m.Block, Applied: m.Applied, Excluded: exclusionShapes(m.Excluded), Already: m.Already, Inherited: m.Inherited,
 		Resolved: m.Resolved, FastForward: m.FastForward, Target: string(m.Target), Height: m.Height, Noop: m.Noop,
-		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun,
+		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun, Overruled: exclusionShapes(m.Overruled),
+	}
+	if len(m.Needs) > 0 {
+		out.Needs = needShapes(m.Needs)
 	}
 	out.Source = optional(m.Source)
 	return out
@@ -51,7 +56,7 @@ type mergeFlags struct {
 func (m *mergeFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVarP(&m.message, "message", "m", "", "`MESSAGE` that says why")
-	f.BoolVar(&m.strict, "strict", false, "change nothing and exit with 1 if anything would be excluded")
+	f.BoolVar(&m.strict, "strict", false, "change nothing and exit with 1 if anything is left out, now or before")
 	f.BoolVar(&m.ours, "ours", false, "leave conflicting transactions out for good: ours wins")
 	f.BoolVar(&m.theirs, "theirs", false, "force what conflicting transactions do: theirs wins")
 	c.MarkFlagsMutuallyExclusive("ours", "theirs", "strict")
@@ -108,10 +113,10 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 			return meantName(ctx, r, req.Source, revisionNames, err)
 		}
 		// A merge that is refused for its conflicts has an account all the same.
-		if printErr := a.printMerged(m, account{req.Source, merging(), err != nil}); printErr != nil {
+		if printErr := a.printMerged(m, account{what: req.Source, verb: merging(), refused: err != nil, into: into}); printErr != nil {
 			return printErr
 		}
-		return err
+		return refusedMerge(m, into, err)
 	})
 }
 
@@ -119,7 +124,8 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 type account struct {
 	what    string // where they come from, as typed
 	verb    verb
-	refused bool // nothing was changed
+	refused bool   // nothing was changed
+	into    string // the branch, if it is named and not what is checked out
 }
 
 // verb is a way to bring transactions to a branch, in words.
@@ -139,15 +145,24 @@ func (a *app) printMerged(m repo.Merged, about account) error {
 	if err := a.ui.Printf("%s\n", mergedLine(m, about)); err != nil {
 		return err
 	}
-	if len(m.Excluded) == 0 {
-		return nil
+	if len(m.Excluded) > 0 {
+		if err := printExclusions(a.ui, m.Excluded, exclusionRowsMax); err != nil {
+			return err
+		}
 	}
-	return printExclusions(a.ui, m.Excluded, exclusionRowsMax)
+	if err := a.printNeeds(m.Needs); err != nil {
+		return err
+	}
+	return a.printOverruled(m, about)
 }
 
 // mergedLine is the account in one line.
 func mergedLine(m repo.Merged, about account) string {
+	overruled := overruledPart(m, about)
 	if m.UpToDate {
+		if overruled != "" {
+			return fmt.Sprintf("Nothing to do: %s has decided all of %s, %s", m.Target, about.what, overruled)
+		}
 		return fmt.Sprintf("Nothing to do: %s has all of %s", m.Target, about.what)
 	}
 	nothingDone := m.DryRun || about.refused
@@ -183,6 +198,9 @@ func mergedLine(m repo.Merged, about account) string {
 			excluded += ": aergo excluded list"
 		}
 		rest = append(rest, excluded)
+	}
+	if overruled != "" {
+		rest = append(rest, overruled)
 	}
 	return strings.Join(append([]string{line}, rest...), ", ")
 }

@@ -15,8 +15,8 @@ func newCherryPick(a *app) *cobra.Command {
 		Use:   "cherry-pick TX|BATCH|BLOCK",
 		Short: "Take single transactions from elsewhere",
 		Long: `Take one transaction (as in 3f2a9c1e.17), a batch, or what a block took, and bring it to
-the branch that is checked out, with its author's signature. If any of it conflicts nothing
-is taken.`,
+the branch that is checked out, with its author's signature. If any of it conflicts, or
+is excluded there, nothing is taken.`,
 		Example: "  aergo cherry-pick 3f2a9c1e.17\n  aergo cherry-pick feature~1",
 		Args:    wants(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,7 +40,7 @@ func (a *app) order(ctx context.Context, about account, call func(context.Contex
 		if printErr := a.printMerged(m, about); printErr != nil {
 			return printErr
 		}
-		return hinted("aergo get TABLE KEY shows what is there now", err)
+		return hinted(orderHint(m), err)
 	})
 }
 

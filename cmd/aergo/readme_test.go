@@ -11,19 +11,31 @@ import (
 	"testing"
 )
 
-var updateReadme = flag.Bool("update-readme", false, "write what the README's commands print into the README")
+var updateReadme = flag.Bool("update-readme", false, "write what the commands in README.md and docs/merging.md print into them")
 
 // TestReadme runs the README's tour in a shell, with the real program, and compares what it
 // prints. Hashes, keys and times count as equal.
 func TestReadme(t *testing.T) {
-	readme := filepath.Join("..", "..", "README.md")
-	text, err := os.ReadFile(readme)
+	runTour(t, "README.md", 20)
+}
+
+// TestMergingExamples runs the worked examples of docs/merging.md in the same way.
+func TestMergingExamples(t *testing.T) {
+	runTour(t, "docs/merging.md", 35)
+}
+
+// runTour runs the commands in a page's blocks of console text, one after the other. There
+// have to be least of them.
+func runTour(t *testing.T, name string, least int) {
+	t.Helper()
+	page := filepath.Join("..", "..", filepath.FromSlash(name))
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tour := newTour(t)
 	var out strings.Builder
-	commands, at, said := 0, 0, "" // said is what the README claims of the last command
+	commands, at, said := 0, 0, "" // said is what the page claims of the last command
 	printed := ""
 	inBlock, inOutput := false, false
 	settle := func() {
@@ -33,7 +45,7 @@ func TestReadme(t *testing.T) {
 		case *updateReadme:
 			out.WriteString(printed)
 		default:
-			t.Errorf("README.md, line %d: go test ./cmd/aergo -run Readme -update-readme writes it anew\nit says\n%sthe program says\n%s", at, said, printed)
+			t.Errorf("%s, line %d: go test ./cmd/aergo -run %s -update-readme writes it anew\nit says\n%sthe program says\n%s", name, at, t.Name(), said, printed)
 		}
 		said, printed, inOutput = "", "", false
 	}
@@ -58,11 +70,11 @@ func TestReadme(t *testing.T) {
 		}
 		out.WriteString(line)
 	}
-	if commands < 20 {
+	if commands < least {
 		t.Errorf("found %d commands only", commands)
 	}
 	if *updateReadme && !t.Failed() {
-		if err := os.WriteFile(readme, []byte(out.String()), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(out.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,7 +101,7 @@ func newTour(t *testing.T) *tour {
 	return &tour{t: t, home: home, folder: home, path: bin + string(os.PathListSeparator) + os.Getenv("PATH")}
 }
 
-// run runs a line of the README and returns what it prints, on both streams.
+// run runs a line of a page and returns what it prints, on both streams.
 func (r *tour) run(line string) string {
 	r.t.Helper()
 	where := filepath.Join(r.home, ".folder")

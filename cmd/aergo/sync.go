@@ -134,10 +134,10 @@ func (a *app) pull(ctx context.Context, args []string, req repo.PullRequest) err
 			return err
 		}
 		a.noteConflicts(p.Fetched.Conflicts)
-		if printErr := a.printMerged(p.Merged, account{named(args), merging(), err != nil}); printErr != nil {
+		if printErr := a.printMerged(p.Merged, account{what: named(args), verb: merging(), refused: err != nil}); printErr != nil {
 			return printErr
 		}
-		return err
+		return refusedMerge(p.Merged, "", err)
 	})
 }
 
@@ -198,13 +198,19 @@ func (a *app) push(ctx context.Context, args []string, req repo.PushRequest) err
 }
 
 func (a *app) printPushed(p repo.Pushed, where string, refused bool) error {
+	about := account{what: where, verb: pushing(), refused: refused}
 	switch {
 	case p.Created && !refused:
 		return a.ui.Printf("Made %s at block %s\n", where, p.Block.Short())
-	case p.UpToDate:
+	case p.UpToDate && len(p.Overruled) == 0:
 		return a.ui.Printf("Nothing to do: %s has all of it\n", where)
+	case p.UpToDate:
+		if err := a.ui.Printf("Nothing to do: %s has decided all of it, %s\n", where, overruledPart(p.Merged, about)); err != nil {
+			return err
+		}
+		return a.printOverruled(p.Merged, about)
 	}
-	if err := a.printMerged(p.Merged, account{where, pushing(), refused}); err != nil {
+	if err := a.printMerged(p.Merged, about); err != nil {
 		return err
 	}
 	if p.LocalMoved {

@@ -15,8 +15,8 @@
 // Where the documents are silent it follows what the packages promise in words: only a row
 // that puts alone have touched settles field by field, and a row that was made anew settles
 // as a whole or not at all; a transaction that was decided twice on a source counts where it
-// was decided last; what is excluded is tried again the latest block first; picks and replays
-// settle nothing; a fast-forward takes the source's verdicts over those that the target had.
+// was decided last; what is excluded is tried again the oldest block first; picks and replays
+// settle nothing; a fast-forward never takes the source's verdict over one that the target had.
 //
 // The package imports nothing but the standard library, and a test holds it to that: what
 // it shares with the product is what the documents say. It refuses to know hashes and

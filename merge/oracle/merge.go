@@ -23,8 +23,14 @@ type Answer struct {
 	Inherited   int
 	Dropped     int
 	Already     int
-	Forced      []*Tx // what Theirs added, in order; the caller names their batch
+	Overruled   []*Entry // of the target: excluded, though the source applied them; oldest first
+	Forced      []*Tx    // what Theirs added, in order; the caller names their batch
+	ForcedDone  int      // how many of them applied; the others are among Excluded
 }
+
+// LeavesOut says whether anything is left out that the source had, now or before: a strict
+// merge refuses that.
+func (a *Answer) LeavesOut() bool { return len(a.Excluded)+a.Inherited+len(a.Overruled) > 0 }
 
 // count notes an entry in the answer.
 func (a *Answer) count(e *Entry) {
@@ -58,9 +64,13 @@ type Merging struct {
 // on the target's, in the order of the source's chain, where each was decided last. What
 // the source excluded is inherited and what it dropped stays dropped; the rest is settled
 // among itself and run again.
+//
+// A source that goes on from the target becomes its head, unless it decides otherwise what
+// the target has decided: then it is merged like any other, if there is anything to bring.
 func Merge(target, source *Block, how Merging) Answer {
+	overruled, disputed := disputes(target, source)
 	if target.Contains(source) {
-		return Answer{Block: target, UpToDate: true}
+		return Answer{Block: target, UpToDate: true, Overruled: overruled}
 	}
 	here := target.Account()
 	var take []*Entry
@@ -69,7 +79,11 @@ func Merge(target, source *Block, how Merging) Answer {
 			take = append(take, e)
 		}
 	}
-	if how.Mode == Exclude && source.Contains(target) && how.mayStand(target, source) {
+	switch {
+	case !source.Contains(target):
+	case disputed && len(take) == 0:
+		return Answer{Block: target, UpToDate: true, Overruled: overruled}
+	case !disputed && how.Mode == Exclude && how.mayStand(target, source):
 		a := Answer{Block: source, FastForward: true}
 		for _, e := range take {
 			taken := *e
@@ -83,7 +97,7 @@ func Merge(target, source *Block, how Merging) Answer {
 	}
 	b := target.next(how.Producer)
 	b.Absorbed = source
-	a := Answer{Block: b, Already: already(target, source)}
+	a := Answer{Block: b, Already: already(target, source), Overruled: overruled}
 	settled := settle(target.State, toRun(take))
 	var superseded []*Tx
 	for _, e := range take {
@@ -107,9 +121,37 @@ func Merge(target, source *Block, how Merging) Answer {
 		f := force(tx, settled)
 		f.ID.Index = len(a.Forced)
 		a.Forced = append(a.Forced, f)
-		b.run(f, false, nil)
+		if got := b.run(f, false, nil); got.Failure != nil {
+			a.Excluded = append(a.Excluded, got)
+		} else {
+			a.ForcedDone++
+		}
 	}
 	return a
+}
+
+// Disputed says whether two heads decide anything differently: one applied it, excluded it
+// or dropped it, and the other did not.
+func Disputed(a, b *Block) bool {
+	_, disputed := disputes(a, b)
+	return disputed
+}
+
+// disputes returns what the source applied and the target holds as excluded, in the order
+// of the target's chain, and whether the two are Disputed.
+func disputes(target, source *Block) (overruled []*Entry, disputed bool) {
+	there := source.Account()
+	for _, e := range target.Standing() {
+		other := there[e.Tx.ID]
+		if other == nil || other.Verdict == e.Verdict || other.Verdict.isApplied() && e.Verdict.isApplied() {
+			continue
+		}
+		disputed = true
+		if e.Verdict == Excluded && other.Verdict.isApplied() {
+			overruled = append(overruled, e)
+		}
+	}
+	return overruled, disputed
 }
 
 // mayStand says whether all blocks of the source's chain may stand in the target's.
@@ -136,15 +178,17 @@ func toRun(entries []*Entry) (txs []*Tx) {
 }
 
 // already counts what was made on the source, in blocks that the target does not know, and
-// is decided on the target.
+// is decided on the target, but for what it overruled.
 func already(target, source *Block) int {
-	known, here := target.ancestors(), target.Account()
+	known, here, there := target.ancestors(), target.Account(), source.Account()
 	made := map[ID]bool{}
 	for _, b := range source.Chain() {
 		for _, e := range b.Entries {
-			if !known[b] && !e.Merged && here[e.Tx.ID] != nil {
-				made[e.Tx.ID] = true
+			ours := here[e.Tx.ID]
+			if known[b] || e.Merged || ours == nil || ours.Verdict == Excluded && there[e.Tx.ID].Verdict.isApplied() {
+				continue
 			}
+			made[e.Tx.ID] = true
 		}
 	}
 	return len(made)

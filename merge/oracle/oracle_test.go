@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"errors"
 	"go/parser"
 	"go/token"
 	"path/filepath"
@@ -97,5 +98,26 @@ func TestRulesAsTheDocumentsStateThem(t *testing.T) {
 				t.Error("merging again does something")
 			}
 		})
+	}
+}
+
+// A source that goes on from the target, and has decided otherwise, is merged like any other.
+func TestNothingIsOverturned(t *testing.T) {
+	put := func(v Value) []Op { return []Op{{Kind: Put, Key: "r", Fields: map[string]Value{"a": v}}} }
+	root := Root("root", "ada")
+	base := commit(t, root, "base", put("1"))
+	ours, theirs := commit(t, base, "ours", put("2")), commit(t, base, "theirs", put("3"))
+	how := Merging{Mode: Exclude, Producer: "ada"}
+	took := Merge(theirs, ours, how).Block
+	got := Merge(ours, took, how)
+	if got.FastForward || len(got.Excluded) != 1 || got.Block.State["r"]["a"] != "2" || !got.LeavesOut() {
+		t.Errorf("ours becomes %v: %+v", got.Block.State, got)
+	}
+	back := Merge(took, got.Block, how)
+	if !back.UpToDate || len(back.Overruled) != 1 || back.Block != took || !back.LeavesOut() {
+		t.Errorf("theirs takes %+v", back)
+	}
+	if _, err := Pick(took, "ada", []*Tx{back.Overruled[0].Tx}); !errors.Is(err, ErrConflict) {
+		t.Errorf("a pick of what is excluded: %v", err)
 	}
 }

@@ -13,17 +13,32 @@ var (
 )
 
 // Pick takes transactions that have no verdict on a head, and no others. If one of them
-// conflicts nothing is taken, with ErrConflict.
+// conflicts, or one that it names is excluded there, nothing is taken, with ErrConflict.
 func Pick(head *Block, producer string, txs []*Tx) (Answer, error) {
 	here := head.Account()
 	b := head.next(producer)
 	a := Answer{Block: b}
+	named := map[*Entry]bool{}
 	for _, tx := range txs {
-		if here[tx.ID] != nil {
-			a.Already++
-			continue
+		if e := here[tx.ID]; e != nil {
+			if named[e] = true; e.Verdict != Excluded {
+				a.Already++
+			}
 		}
-		a.count(b.run(tx, false, nil))
+	}
+	for _, e := range head.Standing() {
+		if named[e] && e.Verdict == Excluded {
+			a.Overruled = append(a.Overruled, e)
+		}
+	}
+	if len(a.Overruled) > 0 {
+		a.Block = head
+		return a, ErrConflict
+	}
+	for _, tx := range txs {
+		if here[tx.ID] == nil {
+			a.count(b.run(tx, false, nil))
+		}
 	}
 	switch {
 	case len(b.Entries) == 0:
@@ -36,7 +51,8 @@ func Pick(head *Block, producer string, txs []*Tx) (Answer, error) {
 }
 
 // ExcludedHere returns the transactions that are excluded on a head: the latest block first,
-// and those of one block in its order.
+// and those of one block in its order. That is how people read it; a replay of all goes by
+// OpenHere.
 func ExcludedHere(head *Block) []*Entry {
 	var out []*Entry
 	account := head.Account()
@@ -50,6 +66,17 @@ func ExcludedHere(head *Block) []*Entry {
 		}
 	}
 	return out
+}
+
+// OpenHere returns the transactions that are excluded on a head in the order in which a
+// replay of all tries them: that of the chain.
+func OpenHere(head *Block) (txs []*Tx) {
+	for _, e := range head.Standing() {
+		if e.Verdict == Excluded {
+			txs = append(txs, e.Tx)
+		}
+	}
+	return txs
 }
 
 // Replay tries transactions again that are excluded on a head, in the order given. If none
