@@ -39,6 +39,8 @@ const (
 	termenv  = "github.com/muesli/termenv"
 	script   = "github.com/rogpeppe/go-internal"
 	sqlite   = "github.com/ncruces/go-sqlite3"
+	libp2p   = "github.com/libp2p/go-libp2p"
+	multi    = "github.com/multiformats/go-multiaddr"
 )
 
 // house is the map: imports run downwards only.
@@ -59,6 +61,16 @@ func house() []room {
 		},
 		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
 		{path: "cmd/aergo/ui", outside: []string{lipgloss, ansi, term, termenv}},
+		{
+			path: "net/transfer",
+			// It knows no network: streams are given to it.
+			below: []string{
+				"repo", "branch", "repo/state", "repo/state/key", "repo/lock", "repo/ref", "repo/key", "repo/store", "repo/object",
+			},
+			outside: []string{billy, zstd},
+			tests:   []string{"net/peer", "contract/value"},
+		},
+		{path: "net/peer", below: []string{"repo/ref", "repo/durable"}, outside: []string{billy, libp2p, multi}},
 		{
 			path: "repo/replay",
 			below: []string{

@@ -70,21 +70,25 @@ func (r *Repo) fetch(ctx context.Context, other Remote, name, only ref.Name) (Fe
 		}
 		branches = []ref.Branch{b}
 	}
+	var heads []object.Hash
+	for _, b := range branches {
+		heads = append(heads, b.Head)
+	}
+	if only == "" {
+		for _, t := range refs.Tags {
+			heads = append(heads, t.Block)
+		}
+	}
+	from := other.Objects()
+	if err := r.gatherAhead(ctx, from, heads...); err != nil {
+		return out, err
+	}
 	err = r.exchange(ctx, "fetch", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {
 			return err
 		}
-		rc := r.newReceiver(l, w, other.Objects())
-		var heads []object.Hash
-		for _, b := range branches {
-			heads = append(heads, b.Head)
-		}
-		if only == "" {
-			for _, t := range refs.Tags {
-				heads = append(heads, t.Block)
-			}
-		}
+		rc := r.newReceiver(l, w, from)
 		if err := r.admit(ctx, rc, heads...); err != nil {
 			return err
 		}

@@ -87,12 +87,16 @@ func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, push
 	if name == "" && pushed.Name != theirs.Name {
 		return false, nil
 	}
+	from := other.Objects()
+	if err := r.gatherAhead(ctx, from, theirs.Head); err != nil {
+		return false, err
+	}
 	err = r.exchange(ctx, "push", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {
 			return err
 		}
-		rc := r.newReceiver(l, w, other.Objects())
+		rc := r.newReceiver(l, w, from)
 		if err := r.admit(ctx, rc, theirs.Head); err != nil {
 			return err
 		}
@@ -156,6 +160,9 @@ func ignore(err, expected error) error {
 // Fetch does. The block that a merge makes is signed by this repository's owner.
 func (r *Repo) Receive(ctx context.Context, from Source, req RemoteMerge) (RemoteMerged, error) {
 	var out RemoteMerged
+	if err := r.gatherAhead(ctx, from, req.Head); err != nil {
+		return out, err
+	}
 	err := r.exchange(ctx, "push", func(c *change) error {
 		l, w, err := c.open(ctx)
 		if err != nil {

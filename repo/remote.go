@@ -44,6 +44,16 @@ type Source interface {
 	Seal(ctx context.Context, h object.Hash) ([]byte, error)
 }
 
+// Gatherer is a Source from which it is slow to ask for one object after the other. It is
+// told before a walk where that begins, so that it can fetch ahead what will be asked for.
+type Gatherer interface {
+	Source
+	// Gather brings near what the heads lead to, and what known does not know. The heads are
+	// blocks, or objects that lead to nothing. It may leave out what it cannot get or read:
+	// Get tells. It stores nothing here, and nothing that it brings is believed.
+	Gather(ctx context.Context, heads []object.Hash, known func(ctx context.Context, h object.Hash) (bool, error)) error
+}
+
 // RemoteRefs is where another repository stands.
 type RemoteRefs struct {
 	Directory object.Hash
@@ -207,6 +217,13 @@ func (r *Repo) dial(ctx context.Context, remote string) (Remote, ref.Name, error
 }
 
 func openRemote(ctx context.Context, opts Options, url string) (Remote, error) {
+	if scheme, _, ok := strings.Cut(url, "://"); ok && scheme != "file" && opts.Dial != nil {
+		other, err := opts.Dial(ctx, url)
+		if err != nil {
+			return nil, fmt.Errorf("%q: %w", url, err)
+		}
+		return other, nil
+	}
 	if opts.OpenPath == nil {
 		return nil, fmt.Errorf("%q: %w", url, ErrNoRemote)
 	}
@@ -219,6 +236,9 @@ func openRemote(ctx context.Context, opts Options, url string) (Remote, error) {
 	}
 	return local{other}, nil
 }
+
+// AsRemote returns a repository as others talk to it. Closing it closes the repository.
+func AsRemote(r *Repo) Remote { return local{r} }
 
 // local is a Remote on the same machine.
 type local struct{ repo *Repo }

@@ -65,6 +65,9 @@ type Options struct {
 	// OpenPath opens another repository on this machine, by the path of its folder or of
 	// the folder that it serves; nil is nobody who can. The caller closes it.
 	OpenPath func(ctx context.Context, path string) (*Repo, error)
+	// Dial opens a repository elsewhere, by an address with a scheme, such as
+	// aergo://host:port/name; nil is nobody who can. The caller closes it.
+	Dial func(ctx context.Context, address string) (Remote, error)
 	// Who and Args describe the command in the operation log.
 	Who  string
 	Args []string

@@ -42,12 +42,41 @@ func over(l *branch.Ledger, objects store.Reader) *branch.Ledger {
 
 // take receives all that the blocks lead to.
 func (rc *receiver) take(ctx context.Context, heads ...object.Hash) error {
+	if err := rc.gather(ctx, heads); err != nil {
+		return err
+	}
 	c := closure{from: rc.from, known: rc.to.Has, found: rc.receive}
 	if err := c.blocks(ctx, heads...); err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	rc.report()
 	return nil
+}
+
+// gather tells a source that wants to know it what will be asked for.
+func (rc *receiver) gather(ctx context.Context, heads []object.Hash) error {
+	return gather(ctx, rc.from.from, rc.to, heads)
+}
+
+func gather(ctx context.Context, from Source, to store.Reader, heads []object.Hash) error {
+	g, ok := from.(Gatherer)
+	if !ok || len(heads) == 0 {
+		return nil
+	}
+	if err := g.Gather(ctx, heads, to.Has); err != nil {
+		return fmt.Errorf("fetch: %w", err)
+	}
+	return nil
+}
+
+// gatherAhead is for use before the lock is taken, so that no command waits for a slow
+// network. What it brings near is looked at under the lock.
+func (r *Repo) gatherAhead(ctx context.Context, from Source, heads ...object.Hash) error {
+	l, err := r.ledger(ctx)
+	if err != nil {
+		return err
+	}
+	return gather(ctx, from, l.Objects, heads)
 }
 
 // progressEvery is how many objects go by between two reports of progress.
@@ -148,6 +177,7 @@ func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineag
 // tags receives the records of tags and says which of them may be set here: those whose
 // block has come, and whose name is free. held returns the block that a name has here.
 func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name) (object.Hash, bool, error)) (set []ref.Tag, conflicts []TagConflict, err error) {
+	var records []object.Hash
 	for _, t := range tags {
 		if has, err := rc.to.Has(ctx, t.Block); err != nil || !has {
 			if err != nil {
@@ -165,10 +195,15 @@ func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name
 			conflicts = append(conflicts, TagConflict{Name: t.Name, Ours: ours, Theirs: t.Block})
 			continue
 		}
+		set, records = append(set, t), append(records, t.Object)
+	}
+	if err := rc.gather(ctx, records); err != nil {
+		return nil, nil, err
+	}
+	for _, t := range set {
 		if err := rc.tag(ctx, t); err != nil {
 			return nil, nil, fmt.Errorf("tag %s: %w", t.Name, err)
 		}
-		set = append(set, t)
 	}
 	return set, conflicts, nil
 }

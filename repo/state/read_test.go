@@ -346,3 +346,38 @@ func TestOneCacheServesManyGoroutines(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestChildrenAreThoseOfTheWalk(t *testing.T) {
+	ctx := t.Context()
+	tree, store, _, _ := randomTree(t, shapes()[0], 5000)
+	want := map[object.Hash]int{}
+	err := tree.Walk(ctx, func(h object.Hash, level int) (bool, error) {
+		want[h] = level
+		return true, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[object.Hash]int{}
+	open := []object.Hash{tree.Root()}
+	for len(open) > 0 {
+		h := open[len(open)-1]
+		open = open[:len(open)-1]
+		data, err := store.Get(ctx, h)
+		if err != nil {
+			t.Fatal(err)
+		}
+		level, children, err := Children(data)
+		if err != nil || (level == 0) != (len(children) == 0) {
+			t.Fatalf("node %s: level %d, %d children, %v", h.Short(), level, len(children), err)
+		}
+		got[h] = level
+		open = append(open, children...)
+	}
+	if len(want) < 50 || !maps.Equal(got, want) {
+		t.Errorf("%d nodes, the walk has %d", len(got), len(want))
+	}
+	if _, _, err := Children([]byte("nonsense")); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("nonsense: %v", err)
+	}
+}

@@ -204,3 +204,18 @@ func (t Tree) walk(ctx context.Context, n *node, fn func(object.Hash, int) (bool
 	}
 	return nil
 }
+
+// Children returns the level of a node, given as its bytes, and the hashes of the nodes
+// below it, none for a leaf. It is for who walks trees without reading them in order, and
+// checks nothing but the node itself. Errors wrap ErrCorrupt.
+func Children(data []byte) (level int, hashes []object.Hash, err error) {
+	n, err := decode(data)
+	if err != nil || n.level == 0 {
+		return 0, nil, err
+	}
+	hashes = make([]object.Hash, n.len())
+	for i := range hashes {
+		hashes[i] = n.hash(i)
+	}
+	return n.level, hashes, nil
+}
