@@ -42,6 +42,14 @@ bench: ## whole processes beside git and the machine's limits, into docs/benchma
 determinism: ## 100,000 random blocks by every tree and number of workers, 1,000,000 pairs of access lists
 	$(GO) test ./dtt -count 1 -v -run 'TestDeterminism|TestConflictsAgainstOracle' -blocks 100000 -pairs 1000000 -timeout 30m
 
+.PHONY: simulate
+simulate: ## consensus: 10,000 clusters from seeds, with all that networks, disks and delegates do
+	$(GO) test ./consensus/simulator -count 1 -v -run TestSeeds -seeds 10000 -replay 10 -timeout 3h
+
+.PHONY: mutants
+mutants: ## known bugs in consensus, one at a time; the simulator has to find each
+	GO="$(GO)" .ci/mutants
+
 .PHONY: replay
 replay: ## real histories of thousands of commits, from AERGO_REPLAY_DATA
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) $(GO) test -count 1 -v -timeout 30m ./repo/replay
