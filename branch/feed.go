@@ -19,6 +19,8 @@ type feed struct {
 	spans   []Span
 	pieces  func() (piece, bool, error)
 	ahead   []*portion
+	last    *portion   // given out
+	free    []*portion // to be used again
 	workers int
 }
 
@@ -37,6 +39,7 @@ type portion struct {
 	items    []item
 	ends     []uint32 // behind the accesses of each item
 	accesses []contract.Access
+	keys     []byte // memory of theirs, as far as one piece of it goes
 	err      error
 	done     chan struct{}
 }
@@ -78,6 +81,9 @@ func piecesOf(spans []Span) func() (piece, bool, error) {
 
 // next returns the next portion, nil behind the last one. It is good until the next call.
 func (f *feed) next(ctx context.Context) (*portion, error) {
+	if f.last != nil {
+		f.free, f.last = append(f.free, f.last), nil
+	}
 	for len(f.ahead) < f.workers+1 {
 		p, err := f.gather()
 		if err != nil {
@@ -108,8 +114,10 @@ func (f *feed) next(ctx context.Context) (*portion, error) {
 	}
 	if p.err != nil {
 		f.drain()
+		return nil, p.err
 	}
-	return p, p.err
+	f.last = p
+	return p, nil
 }
 
 // drain waits for what is being read.
@@ -124,7 +132,11 @@ func (f *feed) drain() {
 
 // gather returns the pieces of the next portion, nil if there are none.
 func (f *feed) gather() (*portion, error) {
-	var p portion
+	p := &portion{}
+	if n := len(f.free); n > 0 {
+		p, f.free = f.free[n-1], f.free[:n-1]
+		p.pieces, p.done = p.pieces[:0], nil
+	}
 	for n := uint64(0); n < portionTransactions; {
 		next, ok, err := f.pieces()
 		if err != nil {
@@ -139,7 +151,7 @@ func (f *feed) gather() (*portion, error) {
 	if len(p.pieces) == 0 {
 		return nil, nil
 	}
-	return &p, nil
+	return p, nil
 }
 
 // read fills the portion.
@@ -152,9 +164,10 @@ func (p *portion) read(ctx context.Context, f *feed) {
 	for _, piece := range p.pieces {
 		n += piece.count
 	}
-	p.items, p.ends = make([]item, 0, n), make([]uint32, 0, n)
-	p.accesses = make([]contract.Access, 0, usualAccesses*n)
-	var keys []byte
+	p.items, p.ends = slices.Grow(p.items[:0], int(n)), slices.Grow(p.ends[:0], int(n))
+	p.accesses = slices.Grow(p.accesses[:0], usualAccesses*int(n))
+	keys := p.keys[:0]
+	defer func() { p.keys = keys[:0] }()
 	take := func(a contract.Access) {
 		// Accesses of one row follow each other, and what the runtime gives is its own.
 		if n := len(p.accesses); n > 0 && string(p.accesses[n-1].Key) == string(a.Key) {

@@ -74,6 +74,10 @@ type Merging interface {
 	Excluded(ctx context.Context, rev string, fn func(Exclusion) error) error
 	ReplayExcluded(ctx context.Context, what, message string) (Merged, error)
 	DropExcluded(ctx context.Context, what, message string) (Merged, error)
+	Repair(ctx context.Context, req RepairRequest) (Repaired, error)
+	Conflicts(ctx context.Context, rev string, fn func(Conflict) error) error
+	InTheWay(ctx context.Context, m Merged, limit int) ([]Conflict, error)
+	Transaction(ctx context.Context, what string) (Story, error)
 	Why(ctx context.Context, what string) (Story, error)
 }
 

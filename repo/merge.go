@@ -82,6 +82,7 @@ type Exclusion struct {
 	Key         []rowkey.Component // empty if no row stood in the way
 	Field       string
 	Block       object.Hash // that decided, if it is not the one asked about
+	Words       string      // of the resolver, if it left the transaction out
 }
 
 // TxID names a transaction: its batch, and its place in it.
@@ -98,6 +99,9 @@ func explain(batch object.Hash, x object.Exclusion) Exclusion {
 	if _, name, tuple, err := rowkey.Split(x.Key); err == nil {
 		out.Table = name
 		out.Key, _ = rowkey.Decode(tuple)
+	}
+	if x.Reason == object.ReasonResolver {
+		out.Words = string(x.Found)
 	}
 	return out
 }
@@ -194,7 +198,7 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 				order.Mode = object.ModeResolve
 			}
 		}
-		res, err := merge.Merge(ctx, l, w, plan, order)
+		res, err := merge.Merge(ctx, r.watched(l, "merging", plan.Replayed), w, plan, order)
 		if err != nil {
 			return out, err
 		}

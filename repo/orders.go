@@ -295,6 +295,7 @@ type Fate struct {
 	Block   object.Hash // that decided
 	Height  uint64
 	Reason  *Exclusion // if it is excluded
+	Circumstances
 }
 
 // Story is all there is to say about a transaction.
@@ -304,29 +305,16 @@ type Story struct {
 	Message     string
 	Batch       Batch
 	Fates       []Fate // one for each branch that decided it
+	Operations  []Operation
 }
 
 // Why says what became of a transaction on every branch, where, and for what reason.
 func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
-	l, err := r.ledger(ctx)
+	s, batch, err := r.transaction(ctx, what)
 	if err != nil {
 		return Story{}, err
 	}
-	items, err := r.selection(ctx, l, what)
-	if err != nil {
-		return Story{}, err
-	}
-	if len(items) != 1 || items[0].Count != 1 {
-		return Story{}, fmt.Errorf("%q: %w: name one transaction, as in 3f2a9c1e.17", what, ErrNoRevision)
-	}
-	batch, err := l.Batch(ctx, items[0].Batch)
-	if err != nil {
-		return Story{}, err
-	}
-	s := Story{
-		Transaction: TxID{batch.ID, items[0].First}, Author: batch.Author, Message: batch.Message,
-		Batch: Batch{ID: batch.ID, Author: batch.Author, Message: batch.Message, Time: timeOf(batch.TimeMillis), Total: batch.Count},
-	}
+	l := r.led
 	branches, err := r.refs.Branches(ctx)
 	if err != nil {
 		return Story{}, err
@@ -344,7 +332,7 @@ func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
 			s.Fates = append(s.Fates, fate)
 		}
 	}
-	return s, nil
+	return s, r.elaborate(ctx, l, &s)
 }
 
 // fate finds the block of a branch that decided a transaction last. If indexed is set it

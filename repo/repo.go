@@ -77,7 +77,7 @@ type Options struct {
 
 // Progress is how far long work has come.
 type Progress struct {
-	Phase string // "reading", "importing", "verifying", "fetching"
+	Phase string // "reading", "importing", "verifying", "fetching", "merging"
 	Done  uint64
 	Total uint64 // 0 if not known
 }

@@ -3,7 +3,9 @@ package repo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"aergo/branch"
 	"aergo/repo/object"
@@ -120,4 +122,158 @@ func indexAncestors(ctx context.Context, l *branch.Ledger, x *derived.Index, hea
 		}
 	}
 	return nil
+}
+
+// Circumstances are how a branch came to decide a transaction.
+type Circumstances struct {
+	Time  time.Time // of the block that decided
+	Order *Order    // that the transaction came by; nil if its author may write there
+	// Conflict is what stood in its way if it is excluded, or if it was before it was dropped
+	// or replayed.
+	Conflict *Conflict
+}
+
+// Transaction says what a transaction does and whose it is: a story without fates.
+func (r *Repo) Transaction(ctx context.Context, what string) (Story, error) {
+	s, _, err := r.transaction(ctx, what)
+	return s, err
+}
+
+// transaction begins the story of a transaction.
+func (r *Repo) transaction(ctx context.Context, what string) (Story, branch.Batch, error) {
+	l, err := r.ledger(ctx)
+	if err != nil {
+		return Story{}, branch.Batch{}, err
+	}
+	items, err := r.selection(ctx, l, what)
+	if err != nil {
+		return Story{}, branch.Batch{}, err
+	}
+	if len(items) != 1 || items[0].Count != 1 {
+		return Story{}, branch.Batch{}, fmt.Errorf("%q: %w: name one transaction, as in 3f2a9c1e.17", what, ErrNoRevision)
+	}
+	batch, err := l.Batch(ctx, items[0].Batch)
+	if err != nil {
+		return Story{}, branch.Batch{}, err
+	}
+	s := Story{
+		Transaction: TxID{batch.ID, items[0].First}, Author: batch.Author, Message: batch.Message,
+		Batch: Batch{ID: batch.ID, Author: batch.Author, Message: batch.Message, Time: timeOf(batch.TimeMillis), Total: batch.Count},
+	}
+	_, s.Operations, err = newOpReader(l).operations(ctx, batch, items[0].First)
+	return s, batch, err
+}
+
+// elaborate fills in a story under which circumstances each branch decided.
+func (r *Repo) elaborate(ctx context.Context, l *branch.Ledger, s *Story) error {
+	for i := range s.Fates {
+		f := &s.Fates[i]
+		if f.Block.IsZero() {
+			continue
+		}
+		decided, err := l.Block(ctx, f.Block)
+		if err != nil {
+			return err
+		}
+		f.Time = timeOf(decided.TimeMillis)
+		if f.Order, err = orderOf(ctx, l, decided, s.Transaction); err != nil {
+			return err
+		}
+		reason := f.Reason
+		if reason == nil {
+			if reason, err = formerReason(ctx, l, f, decided, s.Transaction); err != nil {
+				return err
+			}
+		}
+		if reason == nil {
+			continue
+		}
+		block := f.Block
+		if !reason.Block.IsZero() {
+			block = reason.Block
+		}
+		found, err := r.conflictsOf(ctx, l, block, []Exclusion{*reason}, true)
+		if err != nil {
+			return err
+		}
+		f.Conflict = &found[0]
+	}
+	return nil
+}
+
+// formerReason returns why a transaction had been excluded before it was dropped or replayed
+// here, or dropped on the source of a merge; nil if it had not been, as far as this chain,
+// or that of the source, tells.
+func formerReason(ctx context.Context, l *branch.Ledger, f *Fate, decided branch.Block, tx TxID) (*Exclusion, error) {
+	switch {
+	case f.Order == nil:
+		return nil, nil
+	case f.Order.Kind == object.OrderDrop, f.Order.Kind == object.OrderReplay:
+		return exclusionBefore(ctx, l, decided, tx)
+	case f.Verdict == object.VerdictDropped && f.Order.Kind == object.OrderMerge:
+		source, err := l.Block(ctx, f.Order.Source)
+		if err != nil {
+			return nil, err
+		}
+		return exclusionBefore(ctx, l, source, tx)
+	}
+	return nil, nil
+}
+
+// takes says whether an entry decides a transaction.
+func takes(e *object.Entry, tx TxID) bool {
+	return e.Batch == tx.Batch && len(branch.IntersectRuns(e.Runs, object.Run{First: tx.Index, Count: 1})) > 0
+}
+
+// orderOf returns the order by which a block took a transaction, nil for none.
+func orderOf(ctx context.Context, l *branch.Ledger, b branch.Block, tx TxID) (*Order, error) {
+	body, err := l.Body(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	for i := range body.Entries {
+		e := &body.Entries[i]
+		if e.Order == 0 || e.Order > uint64(len(body.Orders)) || !takes(e, tx) {
+			continue
+		}
+		id := body.Orders[e.Order-1]
+		o, err := l.Order(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		return &Order{
+			ID: id, Kind: o.Kind, Signer: o.Signer, Source: o.Source, Mode: o.Mode, Message: o.Message, Time: timeOf(o.TimeMillis),
+		}, nil
+	}
+	return nil, nil
+}
+
+// exclusionBefore returns why a transaction had been excluded when a block decided it anew.
+// It names the block that did.
+func exclusionBefore(ctx context.Context, l *branch.Ledger, b branch.Block, tx TxID) (*Exclusion, error) {
+	for !b.Parent.IsZero() {
+		parent, err := l.Block(ctx, b.Parent)
+		if err != nil {
+			return nil, err
+		}
+		b = parent
+		body, err := l.Body(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		for i := range body.Entries {
+			e := &body.Entries[i]
+			for _, x := range e.Excluded {
+				if e.Batch != tx.Batch || x.Index != tx.Index {
+					continue
+				}
+				reason := explain(e.Batch, x)
+				if reason.Block.IsZero() {
+					reason.Block = b.ID
+				}
+				return &reason, nil
+			}
+		}
+	}
+	return nil, nil
 }

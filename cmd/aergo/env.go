@@ -265,6 +265,8 @@ func unitOf(phase string) ui.Unit {
 		return "rows"
 	case "verifying":
 		return "blocks"
+	case "merging":
+		return "transactions"
 	}
 	return "objects"
 }

@@ -2,17 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
+	"aergo/repo/object"
 )
 
 type logOptions struct {
 	rev   string
 	limit int
 	graph bool
+	// excluded lists the blocks that excluded something, with what.
+	excluded bool
 }
 
 func newLog(a *app) *cobra.Command {
@@ -25,7 +29,7 @@ with --graph those that merges took in as well.
 
 A revision is a branch, a tag, 4 or more digits of a block's hash, branch@height,
 remote/branch, or @{n} for the head before the last n operations; ~n goes n blocks back.`,
-		Example:           "  aergo log\n  aergo log --graph -n 20\n  aergo log feature~2 --json",
+		Example:           "  aergo log\n  aergo log --graph -n 20\n  aergo log --excluded\n  aergo log feature~2 --json",
 		Args:              wants(0, 1),
 		ValidArgsFunction: a.complete(revisionNames),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,6 +44,8 @@ remote/branch, or @{n} for the head before the last n operations; ~n goes n bloc
 	}
 	c.Flags().IntVarP(&o.limit, "limit", "n", 0, "list at most `N` blocks")
 	c.Flags().BoolVar(&o.graph, "graph", false, "draw how branches and merges hang together")
+	c.Flags().BoolVar(&o.excluded, "excluded", false, "list only blocks that excluded transactions, with each of those")
+	c.MarkFlagsMutuallyExclusive("graph", "excluded")
 	return c
 }
 
@@ -49,6 +55,8 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 			switch {
 			case o.graph:
 				return a.logGraph(ctx, r, o)
+			case o.excluded:
+				return a.logExcluded(ctx, r, o)
 			case a.ui.JSON:
 				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(blockShape(b)) })
 			}
@@ -95,4 +103,64 @@ func logCells(b repo.Block) []string {
 		message += " (" + number(uint64(len(b.Excluded))) + " excluded)"
 	}
 	return []string{b.ID.Short(), number(b.Height), when(b.Time), author, number(n), message}
+}
+
+// leftOutJSON is a line of log --excluded.
+type leftOutJSON struct {
+	blockJSON
+	Excluded []exclusionJSON `json:"excluded"`
+}
+
+// logExcluded lists the blocks that excluded something, each with what.
+func (a *app) logExcluded(ctx context.Context, r repo.Door, o logOptions) error {
+	n := 0
+	err := r.Log(ctx, o.rev, 0, func(b repo.Block) error {
+		if len(b.Excluded) == 0 {
+			return nil
+		}
+		if o.limit > 0 && n == o.limit {
+			return errListed
+		}
+		n++
+		if a.ui.JSON {
+			return a.ui.PrintJSON(leftOutJSON{blockShape(b), exclusionShapes(b.Excluded)})
+		}
+		return a.printLeftOutBy(b, n > 1)
+	})
+	if errors.Is(err, errListed) {
+		err = nil
+	}
+	if err == nil && n == 0 && !a.ui.JSON {
+		a.ui.Note("no block here excluded anything")
+	}
+	return err
+}
+
+// errListed ends a walk that has listed as many blocks as were asked for.
+var errListed = errors.New("listed")
+
+// printLeftOutBy prints a block, and below it a line for each transaction that it excluded.
+func (a *app) printLeftOutBy(b repo.Block, apart bool) error {
+	if apart {
+		if err := a.ui.Printf("\n"); err != nil {
+			return err
+		}
+	}
+	cells := logCells(b)
+	if err := a.ui.Printf("%s  height %s, %s, %s: %s\n", a.ui.Strong(cells[0]), cells[1], cells[2], ui.Clean(cells[3]), ui.Clean(cells[5])); err != nil {
+		return err
+	}
+	authors := map[object.Hash]string{}
+	for _, x := range b.Batches {
+		authors[x.ID] = x.Author.Name
+	}
+	t := a.ui.Table(ui.Column{}, ui.Column{}, ui.Column{}, ui.Column{}, ui.Column{})
+	for _, x := range b.Excluded {
+		row := ""
+		if x.Table != "" {
+			row = rowOf(x.Table, x.Key)
+		}
+		t.Row("  "+x.Transaction.String(), authors[x.Transaction.Batch], x.Reason.String(), row, x.Field)
+	}
+	return t.Close()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
@@ -112,8 +113,15 @@ func (a *app) merge(ctx context.Context, req repo.MergeRequest, into string) err
 		if err != nil && !errors.Is(err, repo.ErrConflict) {
 			return meantName(ctx, r, req.Source, revisionNames, err)
 		}
+		about := account{what: req.Source, verb: merging(), refused: err != nil, into: into}
+		if a.ui.IsTerminal && !a.ui.JSON && len(m.Excluded) > 0 {
+			if printErr := a.tellMerged(ctx, r, m, about); printErr != nil {
+				return printErr
+			}
+			return refusedMerge(m, into, err)
+		}
 		// A merge that is refused for its conflicts has an account all the same.
-		if printErr := a.printMerged(m, account{what: req.Source, verb: merging(), refused: err != nil, into: into}); printErr != nil {
+		if printErr := a.printMerged(m, about); printErr != nil {
 			return printErr
 		}
 		return refusedMerge(m, into, err)
@@ -154,6 +162,37 @@ func (a *app) printMerged(m repo.Merged, about account) error {
 		return err
 	}
 	return a.printOverruled(m, about)
+}
+
+// tellMerged is printMerged for people at a terminal when something was left out: it says
+// whose work stood in the way, and what to type next.
+func (a *app) tellMerged(ctx context.Context, r repo.Door, m repo.Merged, about account) error {
+	if err := a.ui.Printf("%s\n\n", mergedLine(m, about)); err != nil {
+		return err
+	}
+	list, err := r.InTheWay(ctx, m, exclusionRowsMax)
+	if err != nil {
+		return err
+	}
+	if err := printLeftOut(a.ui, list, len(m.Excluded)); err != nil {
+		return err
+	}
+	if err := a.printOverruled(m, about); err != nil {
+		return err
+	}
+	return a.ui.Printf("\n%s\n", nextAfter(m, about))
+}
+
+// nextAfter is what to type after a merge that left something out.
+func nextAfter(m repo.Merged, about account) string {
+	if m.DryRun || about.refused {
+		into := about.into
+		if into != "" {
+			into = " --into " + into
+		}
+		return "next: aergo merge " + ui.Clean(about.what) + into + " to take what applies; the rest is kept, excluded"
+	}
+	return "next: aergo excluded show " + m.Excluded[0].Transaction.String()
 }
 
 // mergedLine is the account in one line.

@@ -96,9 +96,7 @@ func blockShape(b repo.Block) blockJSON {
 		out.Parents = []object.Hash{}
 	}
 	for _, o := range b.Orders {
-		j := orderJSON{ID: o.ID, Kind: o.Kind.String(), Mode: o.Mode.String(), Signer: o.Signer.Name, Message: o.Message, Time: o.Time}
-		j.Source = optional(o.Source)
-		out.Orders = append(out.Orders, j)
+		out.Orders = append(out.Orders, orderShape(o))
 	}
 	for _, x := range b.Batches {
 		out.Batches = append(out.Batches, batchJSON{
@@ -107,6 +105,12 @@ func blockShape(b repo.Block) blockJSON {
 		})
 	}
 	return out
+}
+
+func orderShape(o repo.Order) orderJSON {
+	return orderJSON{
+		ID: o.ID, Kind: o.Kind.String(), Mode: o.Mode.String(), Signer: o.Signer.Name, Source: optional(o.Source), Message: o.Message, Time: o.Time,
+	}
 }
 
 // exclusionJSON is a transaction that was left out.
@@ -118,13 +122,14 @@ type exclusionJSON struct {
 	Field       string          `json:"field"`
 	Op          uint64          `json:"op"`
 	Block       *object.Hash    `json:"block,omitempty"`
+	Words       string          `json:"words,omitempty"` // of the resolver that left it out
 }
 
 func exclusionShapes(list []repo.Exclusion) []exclusionJSON {
 	out := make([]exclusionJSON, 0, len(list))
 	for _, x := range list {
 		j := exclusionJSON{
-			Transaction: fullID(x.Transaction), Reason: x.Reason.String(), Table: x.Table, Key: keyShape(x.Key), Field: x.Field, Op: x.Op,
+			Transaction: fullID(x.Transaction), Reason: x.Reason.String(), Table: x.Table, Key: keyShape(x.Key), Field: x.Field, Op: x.Op, Words: x.Words,
 		}
 		j.Block = optional(x.Block)
 		out = append(out, j)

@@ -61,7 +61,11 @@ func printExclusions(s *ui.Streams, list []repo.Exclusion, limit int) error {
 		if len(x.Key) > 0 {
 			key = format.FormatKey(x.Key)
 		}
-		t.Row(x.Transaction.String(), x.Reason.String(), x.Table, key, x.Field)
+		reason := x.Reason.String()
+		if x.Words != "" {
+			reason += ": " + ui.Clean(x.Words)
+		}
+		t.Row(x.Transaction.String(), reason, x.Table, key, x.Field)
 	}
 	if err := t.Close(); err != nil {
 		return err

@@ -36,7 +36,14 @@ func (g *growth) objects(fn func(h object.Hash, e entry)) {
 
 // complete makes the table of the whole pack.
 func (g *growth) complete() {
-	var all []indexed
+	count := 0
+	for _, f := range g.frames {
+		count += len(f.entries)
+	}
+	if !g.fresh {
+		count += g.pack.index.count()
+	}
+	all := make([]indexed, 0, count)
 	if !g.fresh {
 		low, high, _ := prefixRange("")
 		g.pack.index.scan(low, high, func(h object.Hash, e entry) bool {

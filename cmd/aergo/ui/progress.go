@@ -49,6 +49,7 @@ func (s *Streams) Progress(label string, unit Unit, total int64) *Progress {
 	_ = s.Flush()
 	p := &Progress{streams: s, label: Clean(label), unit: unit, total: total, start: s.now()}
 	p.next.Store(int64(progressDelay))
+	s.bar = p
 	return p
 }
 
@@ -75,6 +76,20 @@ func (p *Progress) Add(n int64) {
 		line = ansi.Truncate(line, max(width-1, 1), "…")
 	}
 	_, _ = io.WriteString(p.streams.Err, eraseLine+line)
+}
+
+// hide takes the line away before results are written to the same terminal. It comes back if
+// the operation goes on.
+func (p *Progress) hide() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn && !p.ended {
+		p.drawn = false
+		_, _ = io.WriteString(p.streams.Err, eraseLine)
+	}
 }
 
 // Done removes the line. It may be called more than once.

@@ -126,3 +126,43 @@ func TestPager(t *testing.T) {
 		t.Errorf("a reader who leaves is an error: %v", err)
 	}
 }
+
+// TestResultsTakeTheProgressAway writes results while a line is drawn on the same terminal.
+func TestResultsTakeTheProgressAway(t *testing.T) {
+	for name, write := range map[string]func(*Streams) error{
+		"text": func(s *Streams) error { return s.Printf("done\n") },
+		"a table": func(s *Streams) error {
+			t := s.Table(Column{Title: "N"})
+			t.Row("1")
+			return t.Close()
+		},
+	} {
+		s, _, err := terminal(80)
+		now := time.Unix(0, 0)
+		s.Now = func() time.Time { now = now.Add(time.Second); return now }
+		p := s.Progress("merging", "transactions", 10)
+		p.Add(5)
+		if !strings.Contains(err.String(), "merging") {
+			t.Fatalf("%s: nothing is drawn", name)
+		}
+		err.Reset()
+		var order strings.Builder
+		s.Out, s.Err = &order, &order
+		if failed := errors.Join(write(s), write(s)); failed != nil {
+			t.Fatal(failed)
+		}
+		if got := order.String(); !strings.HasPrefix(got, eraseLine) || strings.Count(got, eraseLine) != 1 {
+			t.Errorf("%s: wrote %q", name, got)
+		}
+		order.Reset()
+		p.Add(1)
+		if !strings.Contains(order.String(), "6 / 10") {
+			t.Errorf("%s: the line does not come back: %q", name, order.String())
+		}
+		order.Reset()
+		p.Done()
+		if order.String() != eraseLine {
+			t.Errorf("%s: at the end it writes %q", name, order.String())
+		}
+	}
+}

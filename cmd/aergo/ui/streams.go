@@ -46,7 +46,8 @@ type Streams struct {
 	// Now is the clock of Progress; nil means time.Now.
 	Now func() time.Time
 
-	stdout *os.File // what Out buffers, if it came from System: a pager needs the terminal itself
+	stdout *os.File  // what Out buffers, if it came from System: a pager needs the terminal itself
+	bar    *Progress // the last one that was begun
 }
 
 const outBufferBytes = 64 << 10
@@ -91,6 +92,7 @@ func (s *Streams) Flush() error {
 // Printf writes a part of the result as it is: the caller adds line feeds, and Clean for
 // what strangers wrote.
 func (s *Streams) Printf(format string, args ...any) error {
+	s.bar.hide()
 	_, err := fmt.Fprintf(s.Out, format, args...)
 	return err
 }

@@ -34,6 +34,7 @@ const (
 
 // Table returns a table that writes to Out. If no column has a title there is no header.
 func (s *Streams) Table(columns ...Column) *Table {
+	s.bar.hide()
 	return &Table{streams: s, columns: columns, out: bufio.NewWriter(s.Out)}
 }
 
