@@ -91,7 +91,7 @@ func house() []room {
 		{
 			path:  "merge",
 			below: []string{"branch", "contract", "repo/store", "repo/object"},
-			tests: []string{"contract/table", "contract/value", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", billy},
+			tests: []string{"contract/table", "contract/sql", "contract/value", "dtt", "consensus/directory", "repo/state", "repo/state/key", "repo/key", billy},
 		},
 		{path: "merge/oracle"}, // the standard library only
 		{

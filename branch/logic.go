@@ -149,6 +149,24 @@ func (x *Executor) found(ctx context.Context, branch object.Hash, f *founding) (
 	return err
 }
 
+// checkExtensions refuses extensions of a header that are critical and unknown, and those
+// that are known where or how they do not stand.
+func checkExtensions(b Block) error {
+	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
+	}
+	for _, e := range b.Extensions {
+		switch {
+		case e.ID != object.ExtensionFounding && e.ID != object.ExtensionGrounds:
+		case !e.Critical:
+			return fmt.Errorf("%w: extension %d is not critical", ErrInvalid, e.ID)
+		case e.ID == object.ExtensionGrounds && b.MergeMode != object.ModeResolve:
+			return fmt.Errorf("%w: it names grounds and merges by no resolver", ErrInvalid)
+		}
+	}
+	return nil
+}
+
 // checkFounding returns what a founding block founds, nil if the block is none.
 func (l *Ledger) checkFounding(p *prepared) (*founding, error) {
 	data, ok := object.FindExtension(p.Extensions, object.ExtensionFounding)

@@ -3,6 +3,7 @@ package branch
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,13 +31,42 @@ type Resolving struct {
 	sides map[txID][]contract.Side
 }
 
+// Resolve is what a merge by a resolver is made from.
+type Resolve struct {
+	Logic          *MergeLogic     // of the target branch
+	Owner          object.Identity // of the repository where the merge is made: whoever makes the block
+	Target, Source Block
+	Grounds        []Block // of the target's chain
+}
+
 // EncodeGrounds returns the extension that names grounds.
 func EncodeGrounds(grounds []Block) object.Extension {
-	b := object.AppendArray(nil, len(grounds))
-	for _, g := range grounds {
-		b = object.AppendHash(b, g.ID)
+	ids := make([]object.Hash, len(grounds))
+	for i := range grounds {
+		ids[i] = grounds[i].ID
 	}
-	return object.Extension{ID: object.ExtensionGrounds, Critical: true, Data: b}
+	return object.Extension{ID: object.ExtensionGrounds, Critical: true, Data: encodeGrounds(ids)}
+}
+
+func encodeGrounds(ids []object.Hash) []byte {
+	b := object.AppendArray(nil, len(ids))
+	for _, id := range ids {
+		b = object.AppendHash(b, id)
+	}
+	return b
+}
+
+func decodeGrounds(data []byte) ([]object.Hash, error) {
+	r := object.NewReader(data)
+	n := r.Array(maxGrounds)
+	var ids []object.Hash
+	for range n {
+		ids = append(ids, r.Hash())
+	}
+	if err := r.End(); err != nil {
+		return nil, fmt.Errorf("grounds: %w", err)
+	}
+	return ids, nil
 }
 
 // readGrounds returns the blocks that a header names as grounds: they are on its parent's
@@ -46,14 +76,9 @@ func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) 
 	if !ok {
 		return nil, nil
 	}
-	r := object.NewReader(data)
-	n := r.Array(maxGrounds)
-	var ids []object.Hash
-	for range n {
-		ids = append(ids, r.Hash())
-	}
-	if err := r.End(); err != nil {
-		return nil, fmt.Errorf("%w: grounds: %w", ErrInvalid, err)
+	ids, err := decodeGrounds(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	var grounds []Block
 	for _, id := range ids {
@@ -69,16 +94,16 @@ func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) 
 	return grounds, nil
 }
 
-// PrepareResolving readies a merge of source's transactions into target, on a branch that
-// has a merge logic, and sets it in the spans. The caller closes it.
-func (l *Ledger) PrepareResolving(ctx context.Context, c Chain, m *MergeLogic, target, source Block, grounds []Block, spans []Span) (*Resolving, error) {
-	logic, err := l.compile(m)
+// PrepareResolving readies a merge by a resolver of the transactions in spans, and sets it
+// in them. The caller closes it.
+func (l *Ledger) PrepareResolving(ctx context.Context, from Resolve, spans []Span) (*Resolving, error) {
+	logic, err := l.compile(from.Logic)
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolving{Logic: logic, owner: l.Directory.Owner.Key, sides: map[txID][]contract.Side{}}
-	if err := l.findSides(ctx, c, r, target, source, grounds, spans); err != nil {
-		return nil, err
+	r := &Resolving{Logic: logic, owner: from.Owner.Key, sides: map[txID][]contract.Side{}}
+	if err := l.findSides(ctx, r, from, spans); err != nil {
+		return nil, errors.Join(err, logic.Close())
 	}
 	for i := range spans {
 		if spans[i].runsMerged() {
@@ -109,27 +134,28 @@ func (s *Span) merging(index uint64, m *contract.Merging) *contract.Merging {
 }
 
 // findSides finds the rows that both sides have changed, and what the source had of them.
-func (l *Ledger) findSides(ctx context.Context, c Chain, r *Resolving, target, source Block, grounds []Block, spans []Span) error {
-	if len(grounds) == 0 {
+func (l *Ledger) findSides(ctx context.Context, r *Resolving, from Resolve, spans []Span) error {
+	if len(from.Grounds) == 0 {
 		return nil
 	}
+	c := l.Chain
 	var merged []Span
 	for i := range spans {
 		if spans[i].runsMerged() {
 			merged = append(merged, spans[i])
 		}
 	}
-	contested, err := l.contested(ctx, c, target, grounds, merged)
+	contested, err := l.contested(ctx, c, from.Target, from.Grounds, merged)
 	if err != nil || len(contested) == 0 {
 		return err
 	}
 	times := map[string]map[string]uint64{}
 	if r.Logic.NeedsTimes() {
-		if err := l.lastChanges(ctx, c, target, source, contested, times); err != nil {
+		if err := l.lastChanges(ctx, c, from.Target, from.Source, contested, times); err != nil {
 			return err
 		}
 	}
-	for _, ground := range grounds {
+	for _, ground := range from.Grounds {
 		desk := NewDesk(ctx, l.Runtime, c.State(ground))
 		err := l.eachTransaction(ctx, c, merged, func(it *item) error {
 			out := &desk.out

@@ -203,7 +203,7 @@ func (l *Ledger) foresee(ctx context.Context, p *prepared, base state.Tree, span
 	if err != nil {
 		return nil, err
 	}
-	return l.PrepareResolving(ctx, l.Chain, logic, *p.parent, source, grounds, spans)
+	return l.PrepareResolving(ctx, Resolve{Logic: logic, Owner: p.Producer, Target: *p.parent, Source: source, Grounds: grounds}, spans)
 }
 
 // mergedIn returns the head that a block's order merges.
@@ -337,8 +337,8 @@ func sameExclusion(a, b *object.Exclusion) bool {
 // checkHeader checks everything that a header says but its roots, and returns the parent,
 // nil for a root block.
 func (l *Ledger) checkHeader(ctx context.Context, b Block, seals *seals) (*Block, error) {
-	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
-		return nil, fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
+	if err := checkExtensions(b); err != nil {
+		return nil, err
 	}
 	if b.Lineage != l.Directory.Lineage {
 		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", ErrInvalid, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())

@@ -60,7 +60,7 @@ func TestHeadersThatBreakARuleAreRefused(t *testing.T) {
 		{"slot", w.ours, "one delegate", func(h *object.Header) { h.Slot = 1 }},
 		{"consensus", w.ours, "one delegate", func(h *object.Header) { h.Consensus = []byte{1} }},
 		{"access lists", w.ours, "one delegate", func(h *object.Header) { h.Access = other }},
-		{"resolver", w.ours, "resolver", func(h *object.Header) { h.Resolver = other }},
+		{"resolver", w.ours, "names a resolver", func(h *object.Header) { h.Resolver = other }},
 		{"directory that it does not know", w.ours, "", func(h *object.Header) { h.Directory = other }},
 		{"producer who may not", w.ours, "may not make blocks", func(h *object.Header) { h.Producer = stranger.Identity }},
 		{"producer who may not, by another directory", w.ours, "may not make blocks",

@@ -152,3 +152,34 @@ func IsAncestor(ctx context.Context, c branch.Chain, a, b branch.Block) (bool, e
 	}
 	return false, nil
 }
+
+// lineage answers whether blocks are ancestors of one head, for ever earlier blocks, in one
+// walk.
+type lineage struct {
+	queue frontier
+	known map[object.Hash]bool
+}
+
+func newLineage(head branch.Block) *lineage {
+	return &lineage{queue: frontier{head}, known: map[object.Hash]bool{head.ID: true}}
+}
+
+// ancestor says whether b is the head or an ancestor of it. b is no later than any block
+// that was asked about before.
+func (l *lineage) ancestor(ctx context.Context, c branch.Chain, b branch.Block) (bool, error) {
+	for l.queue.Len() > 0 && l.queue[0].TimeMillis > b.TimeMillis {
+		at := heap.Pop(&l.queue).(branch.Block)
+		for _, up := range [...]object.Hash{at.Parent, at.Absorbed} {
+			if up.IsZero() || l.known[up] {
+				continue
+			}
+			l.known[up] = true
+			next, err := c.Block(ctx, up)
+			if err != nil {
+				return false, err
+			}
+			heap.Push(&l.queue, next)
+		}
+	}
+	return l.known[b.ID], nil
+}

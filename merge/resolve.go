@@ -24,6 +24,7 @@ func (p *Plan) grounds(ctx context.Context, c branch.Chain) ([]branch.Block, err
 		return nil, nil
 	}
 	var out []branch.Block
+	has := newLineage(p.Source)
 	for at, n := p.Target, 0; n < farthestGround; n++ {
 		if !at.Absorbed.IsZero() && common[at.Absorbed] && len(out) == 0 {
 			out = append(out, at)
@@ -32,7 +33,7 @@ func (p *Plan) grounds(ctx context.Context, c branch.Chain) ([]branch.Block, err
 		if !shared && at.TimeMillis < earliest {
 			// Whatever both have is common, or before something common.
 			var err error
-			if shared, err = IsAncestor(ctx, c, at, p.Source); err != nil {
+			if shared, err = has.ancestor(ctx, c, at); err != nil {
 				return nil, err
 			}
 		}
@@ -59,5 +60,7 @@ func (p *Plan) resolve(ctx context.Context, l *branch.Ledger, req Request, spans
 	}
 	d.Resolver = req.Logic.Hash()
 	d.Extensions = []object.Extension{branch.EncodeGrounds(grounds)}
-	return l.PrepareResolving(ctx, l.Chain, req.Logic, p.Target, p.Source, grounds, spans)
+	return l.PrepareResolving(ctx, branch.Resolve{
+		Logic: req.Logic, Owner: req.Signer.Identity, Target: p.Target, Source: p.Source, Grounds: grounds,
+	}, spans)
 }

@@ -47,6 +47,7 @@ func caseForm() *regexp.Regexp {
 // an *Error about a comment that looks like a case and is none.
 func (r *Resolver) Try(ctx context.Context) ([]Tried, error) {
 	s := r.NewSession()
+	defer func() { _ = s.Close() }()
 	var out []Tried
 	offset, number, form := 0, 0, caseForm()
 	for line := range strings.Lines(string(r.source)) {
@@ -67,7 +68,7 @@ func (r *Resolver) Try(ctx context.Context) ([]Tried, error) {
 		t.Line = number
 		out = append(out, t)
 	}
-	return out, s.Close()
+	return out, nil
 }
 
 // try runs one case.
@@ -86,13 +87,20 @@ func (s *Session) try(ctx context.Context, form *regexp.Regexp, text string) (Tr
 			return Tried{}, err
 		}
 	}
-	c.OursMillis, _ = strconv.ParseInt(m[8], 10, 64)
-	c.TimeMillis, _ = strconv.ParseInt(m[9], 10, 64)
+	for i, at := range []*int64{&c.OursMillis, &c.TimeMillis} {
+		if m[8+i] == "" {
+			continue
+		}
+		var err error
+		if *at, err = strconv.ParseInt(m[8+i], 10, 64); err != nil {
+			return Tried{}, fmt.Errorf("time: %w", err)
+		}
+	}
 	answer, err := s.Resolve(ctx, c)
 	if ctx.Err() != nil {
 		return Tried{}, ctx.Err()
 	}
-	t := Tried{Case: strings.TrimSpace(text[:strings.LastIndex(text, "answers")]), Want: strings.TrimSpace(m[10]), Steps: answer.Steps}
+	t := Tried{Case: strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(strings.TrimSuffix(text, m[10])), "answers")), Want: strings.TrimSpace(m[10]), Steps: answer.Steps}
 	switch {
 	case err != nil:
 		t.Got = "error: " + strings.TrimPrefix(err.Error(), m[1]+"."+m[2]+": ")

@@ -33,7 +33,7 @@ func TestDocumentedExamples(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := strings.Count(block[2], "\n"); len(tried) != want {
+		if want := strings.Count(block[2], "\n") + strings.Count(source, casePrefix); len(tried) != want {
 			t.Errorf("%d of %d cases ran", len(tried), want)
 		}
 		for _, c := range tried {

@@ -22,15 +22,35 @@ var ErrMergeSteps = errors.New("the conflicts of one merge take too many steps")
 // Logic runs a resolver for the conflicts of one merge. It is a contract.Resolver.
 type Logic struct {
 	resolver *Resolver
-	sessions sync.Pool // of *Session
+	maxSteps int64 // MaxMergeSteps, but for tests
 	steps    atomic.Int64
+	mu       sync.Mutex
+	idle     []*Session
 }
 
 // ForMerge returns what runs the resolver for one merge, by any number of workers.
 func (r *Resolver) ForMerge() *Logic {
-	l := &Logic{resolver: r}
-	l.sessions.New = func() any { return r.NewSession() }
-	return l
+	return &Logic{resolver: r, maxSteps: MaxMergeSteps}
+}
+
+// take returns a session that nobody uses.
+func (l *Logic) take() *Session {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.idle)
+	if n == 0 {
+		return l.resolver.NewSession()
+	}
+	s := l.idle[n-1]
+	l.idle = l.idle[:n-1]
+	return s
+}
+
+// giveBack takes a session back that take returned.
+func (l *Logic) giveBack(s *Session) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.idle = append(l.idle, s)
 }
 
 // NeedsTimes says whether a rule looks at when the target changed a field.
@@ -61,8 +81,8 @@ func (l *Logic) Resolve(c *contract.Conflict) (contract.Resolution, error) {
 	for i := range components {
 		plain[i] = components[i].String()
 	}
-	s := l.sessions.Get().(*Session)
-	defer l.sessions.Put(s)
+	s := l.take()
+	defer l.giveBack(s)
 	answer, err := s.Resolve(context.Background(), &Case{
 		Table: c.Table, Key: plain, Field: c.Field, Base: c.Base, Ours: c.Ours, Theirs: c.Theirs,
 		Author:     Author{Key: hex.EncodeToString(c.Author.Key[:]), Name: c.Author.Name, Roles: c.Author.Roles},
@@ -71,18 +91,20 @@ func (l *Logic) Resolve(c *contract.Conflict) (contract.Resolution, error) {
 	if err != nil {
 		return contract.Resolution{}, fmt.Errorf("%w: %w", contract.ErrResolver, err)
 	}
-	if l.steps.Add(int64(answer.Steps)) > MaxMergeSteps {
-		return contract.Resolution{}, fmt.Errorf("%w: %w: more than %d", contract.ErrResolver, ErrMergeSteps, int64(MaxMergeSteps))
+	if l.steps.Add(int64(answer.Steps)) > l.maxSteps {
+		return contract.Resolution{}, fmt.Errorf("%w: %w: more than %d", contract.ErrResolver, ErrMergeSteps, l.maxSteps)
 	}
 	return contract.Resolution{Value: answer.Value, Exclude: answer.Kind == AnswerExclude, Reason: answer.Reason}, nil
 }
 
 // Close ends the sessions that are at rest.
 func (l *Logic) Close() error {
-	l.sessions.New = nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var errs []error
-	for s, ok := l.sessions.Get().(*Session); ok; s, ok = l.sessions.Get().(*Session) {
+	for _, s := range l.idle {
 		errs = append(errs, s.Close())
 	}
+	l.idle = nil
 	return errors.Join(errs...)
 }

@@ -30,6 +30,9 @@ const maxNumberBytes = 8 + value.StoredBits/8
 // itemSlackBytes bounds the growth of the heads around a new field or element.
 const itemSlackBytes = 16
 
+// emptyRowBytes is the length of a row without fields.
+const emptyRowBytes = 1
+
 // Declare appends the units that a transaction of ops touches. It may list a unit twice.
 // The keys and names are those of ops and share their lifetime.
 func Declare(ops []Op, dst []contract.Access) []contract.Access {
@@ -59,6 +62,9 @@ func declareOp(op *Op, dst []contract.Access) []contract.Access {
 	dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartExistence, Mode: existence})
 	at := len(dst)
 	dst = append(dst, contract.Access{Key: op.Key, Part: contract.PartRow, Mode: row})
+	if len(op.Fields) == 0 && existence != contract.Read {
+		dst[at].GrowBytes = emptyRowBytes // with fields, their slack covers it
+	}
 	adds := op.Code != Put && op.Code != Incr && op.Code != Define
 	for i := range op.Fields {
 		arg := &op.Fields[i]

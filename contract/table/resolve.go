@@ -28,8 +28,8 @@ type resolvedArg struct {
 func declareLooks(ops []Op, resolver contract.Resolver, dst []contract.Access) []contract.Access {
 	for i := range ops {
 		op := &ops[i]
-		if op.Code != Put || op.Flags&(Exact|Force) != 0 {
-			continue // an insert declares the whole row
+		if op.Code != Put && op.Code != Insert || op.Flags&(Exact|Force) != 0 {
+			continue
 		}
 		for j := range op.Fields {
 			looks, ok := resolver.Looks(op.Table, op.Fields[j].Name)
@@ -45,7 +45,8 @@ func declareLooks(ops []Op, resolver contract.Resolver, dst []contract.Access) [
 }
 
 // resolve asks the resolver what a field becomes that fail is about. The failure stays if
-// there is no rule, or if what the author saw is not known.
+// there is no rule, or if what the author saw is not known. A side tells of its transaction
+// as a whole: so the failure stays, too, if another operation changes the field as well.
 func (r *Runner) resolve(op *Op, schema *Schema, arg *Arg, src source, fail failure) ([]byte, failure, error) {
 	side := r.merging.Side(op.Key)
 	if side == nil || op.Flags&(Exact|Force) != 0 || op.Code == Define {
@@ -56,7 +57,8 @@ func (r *Runner) resolve(op *Op, schema *Schema, arg *Arg, src source, fail fail
 		return nil, fail, nil
 	}
 	before, _ := Lookup(side.Base, arg.Name)
-	if !seenMatches(arg.Seen, before) {
+	after, _ := Lookup(side.Theirs, arg.Name)
+	if !seenMatches(arg.Seen, before) || !same(after, arg.Value) {
 		return nil, fail, nil
 	}
 	ours, current, err := lookedAt(op, arg.Name, looks, src)
@@ -64,8 +66,10 @@ func (r *Runner) resolve(op *Op, schema *Schema, arg *Arg, src source, fail fail
 		return nil, fail, err
 	}
 	if same(current, arg.Value) {
+		r.waived = true
 		return arg.Value, failure{}, nil
 	}
+	r.asked = true
 	answer, err := r.merging.Resolver.Resolve(&contract.Conflict{
 		Table: op.Table, Tuple: op.Tuple, Field: arg.Name, Base: side.Base, Ours: ours, Theirs: side.Theirs,
 		OursMillis: max(side.OursMillis[arg.Name], side.OursMillis[""]), Author: r.merging.Author, TimeMillis: r.merging.TimeMillis,
@@ -73,7 +77,6 @@ func (r *Runner) resolve(op *Op, schema *Schema, arg *Arg, src source, fail fail
 	if err != nil {
 		return nil, fail, err
 	}
-	r.resolved = true
 	if answer.Exclude {
 		return nil, failure{reason: object.ReasonResolver, field: arg.Name, found: []byte(cut(answer.Reason))}, nil
 	}
@@ -113,12 +116,17 @@ func lookedAt(op *Op, field string, looks []string, src source) (row, current []
 	return row, current, err
 }
 
-// insertResolved goes on with an operation that makes a row which is there already: each
-// field that ours does not have is set, and each that differs needs the resolver. If one
-// can't be decided, the failure is that the row exists.
+// insertResolved goes on with an operation that makes a row which is there already, if
+// there is a rule for some field of it: each field that ours does not have is set, and each
+// that differs needs the resolver. If one can't be decided, the failure is that the row
+// exists.
 func (r *Runner) insertResolved(op *Op, schema *Schema, src source, fail *failure, out *contract.Outcome) (failure, error) {
 	side := r.merging.Side(op.Key)
 	if side == nil || side.Base != nil || op.Flags&(Exact|Force) != 0 || op.Code == Define {
+		return *fail, nil
+	}
+	hasRule := func(arg Arg) bool { _, ok := r.merging.Resolver.Looks(op.Table, arg.Name); return ok }
+	if !slices.ContainsFunc(op.Fields, hasRule) {
 		return *fail, nil
 	}
 	values := make([][]byte, len(op.Fields))
@@ -140,10 +148,26 @@ func (r *Runner) insertResolved(op *Op, schema *Schema, src source, fail *failur
 			return still, err
 		}
 	}
-	r.resolved = true
+	r.waived = true
 	e := out.Add(op.Key, contract.EffectFields)
 	for i := range op.Fields {
 		addField(e, op.Fields[i].Name, values[i])
 	}
 	return failure{}, nil
+}
+
+// tellResolved sets the verdict of a transaction that applies thanks to the resolver: it is
+// resolved, or no-op where that had nothing to decide, since both sides wrote the same.
+func (r *Runner) tellResolved(ops []Op, out *contract.Outcome) error {
+	out.Verdict = object.VerdictResolved
+	if r.asked || slices.ContainsFunc(ops, func(op Op) bool { return op.Code == Incr || op.Flags&(Exact|Create) != 0 }) {
+		return nil // isNoop leaves these out for the same reasons
+	}
+	for i := range out.Effects {
+		if held, err := r.held(&out.Effects[i]); err != nil || !held {
+			return err
+		}
+	}
+	out.Verdict, out.Effects = object.VerdictNoop, out.Effects[:0]
+	return nil
 }

@@ -11,12 +11,13 @@ import (
 // Runner runs transactions of table operations. It keeps memory and parsed schemas from
 // one to the next, which never changes a result, and is not safe for concurrent use.
 type Runner struct {
-	schemas  schemaCache
-	base     base
-	overlay  overlay
-	steps    contract.Outcome  // the effects of single operations, for the overlay
-	merging  *contract.Merging // nil outside merges
-	resolved bool              // some cell was decided by the resolver
+	schemas schemaCache
+	base    base
+	overlay overlay
+	steps   contract.Outcome  // the effects of single operations, for the overlay
+	merging *contract.Merging // nil outside merges
+	asked   bool              // the resolver has decided some cell
+	waived  bool              // a precondition that does not hold was let pass without asking it
 }
 
 // NewRunner returns a runner.
@@ -62,15 +63,15 @@ func (f *failure) failed() bool { return f.reason != object.ReasonNone }
 func (r *Runner) Run(ops []Op, view contract.View, out *contract.Outcome) error {
 	out.Reset()
 	out.CostUnits = Cost(ops)
-	r.base.View, r.resolved = view, false
+	r.base.View, r.asked, r.waived = view, false, false
 	var err error
 	if len(ops) == 1 {
 		err = r.runOne(ops, out)
 	} else {
 		err = r.runMany(ops, out)
 	}
-	if err == nil && r.resolved && out.Verdict == object.VerdictApplied {
-		out.Verdict = object.VerdictResolved
+	if err == nil && (r.asked || r.waived) && out.Verdict == object.VerdictApplied {
+		err = r.tellResolved(ops, out)
 	}
 	for i := range out.Effects {
 		e := &out.Effects[i]
