@@ -109,6 +109,9 @@ func (r *Repo) Contracts(ctx context.Context, at string, fn func(Contract) error
 			return err
 		}
 		c, err := contractOf(components[0].String(), row)
+		if errors.Is(err, ErrNoContract) {
+			return nil // a row that somebody put there by hand
+		}
 		if err != nil {
 			return err
 		}
