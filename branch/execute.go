@@ -272,6 +272,10 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 // worth cutting a tree.
 const cutTransactions = 512
 
+// claimedRowBytes is the size of the largest row that is worth claiming: each cut across it
+// has a copy of it in the block.
+const claimedRowBytes = 4 << 10
+
 // lead builds a tree for the stage, runs it, and returns it as it is to be published.
 func (x *Executor) lead(ctx context.Context, spans []Span, lists *dtt.Lists) (dtt.Tree, error) {
 	s := x.scratch
@@ -283,7 +287,7 @@ func (x *Executor) lead(ctx context.Context, spans []Span, lists *dtt.Lists) (dt
 	s.judge(0, len(s.items))
 	options := x.options
 	options.Claimable = func(u dtt.Unit) bool {
-		if !s.claimable(u) {
+		if !s.claimable(u) || len(s.slot(s.named[u].slot).before) > claimedRowBytes {
 			return false
 		}
 		_, err := s.nameOfUnit(u, offset)
