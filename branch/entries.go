@@ -63,7 +63,7 @@ func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) 
 		spans: make([]Span, 0, len(body.Entries)),
 	}
 	if p.parent != nil {
-		a.account = l.Account(*p.parent)
+		a.account = l.accountAt(*p.parent)
 	}
 	if err := a.load(ctx); err != nil {
 		return nil, err
@@ -78,6 +78,14 @@ func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) 
 		}
 	}
 	return a.spans, nil
+}
+
+// accountAt is Account that reads through what the ledger keeps in memory.
+func (l *Ledger) accountAt(b Block) Account {
+	if l.Nodes == nil {
+		return l.Account(b)
+	}
+	return Account{state.New(l.Nodes.Over(l.Objects), b.Header.Account)}
 }
 
 // load looks up what has been decided of the batches that the block names, and what its
@@ -110,7 +118,7 @@ func (a *admission) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		runs, err := a.Account(source).RunsOf(ctx, a.batches, a.Workers.Workers())
+		runs, err := a.accountAt(source).RunsOf(ctx, a.batches, a.Workers.Workers())
 		if err != nil {
 			return err
 		}

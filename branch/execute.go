@@ -79,6 +79,8 @@ type Executor struct {
 	receipts object.Receipts
 	stages   []dtt.Tree
 	count    int
+	follows  int                    // transactions of the tree that is followed
+	decided  func()                 // called when all of those have their verdicts, before the last new state is made; may be nil
 	marks    map[object.Hash]uint64 // mark height of each batch in the block
 	planner  dtt.Planner
 	checker  dtt.Checker
@@ -159,6 +161,7 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 	if err != nil {
 		return err
 	}
+	x.follows = published.Len()
 	err = x.run(ctx, spans, func(stage int) (*dtt.Tree, error) {
 		if stage >= len(stages) {
 			return nil, fmt.Errorf("tree: %w: it ends before the block does, after %d transactions", ErrInvalid, published.Len())
@@ -259,18 +262,19 @@ func (x *Executor) runStage(ctx context.Context, spans []Span, given *dtt.Tree) 
 	if err != nil {
 		return err
 	}
-	if x.tree, err = x.tree.Update(ctx, x.writer, s.edits(), x.pool.Workers()); err != nil {
-		return err
-	}
 	x.record(spans)
 	x.stages = append(x.stages, tree)
 	x.count += len(s.items)
-	return nil
+	if x.decided != nil && x.count == x.follows {
+		x.decided()
+	}
+	x.tree, err = x.tree.Update(ctx, x.writer, s.edits(), x.pool.Workers())
+	return err
 }
 
 // cutTransactions is from how many transactions on that have to wait for each other it is
 // worth cutting a tree.
-const cutTransactions = 512
+const cutTransactions = 128
 
 // claimedRowBytes is the size of the largest row that is worth claiming: each cut across it
 // has a copy of it in the block.

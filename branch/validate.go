@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"aergo/consensus/directory"
 	"aergo/contract"
@@ -246,13 +247,32 @@ func (l *Ledger) execute(ctx context.Context, x *Executor, p *prepared, spans []
 	if resolving != nil {
 		defer func() { _ = resolving.Close() }()
 	}
-	if err := x.Follow(ctx, spans, p.tree); err != nil {
+	// The new account needs the verdicts alone, and is made beside the new state.
+	after := &pendingAccount{done: make(chan struct{})}
+	begin := sync.OnceFunc(func() {
+		go func() {
+			defer close(after.done)
+			after.account, after.err = x.Account(ctx, account)
+		}()
+	})
+	x.decided = begin
+	err = x.Follow(ctx, spans, p.tree)
+	begin() // a block without transactions has not begun it
+	<-after.done
+	if err != nil {
 		if errors.Is(err, contract.ErrResolver) {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 		return err
 	}
-	return l.compare(ctx, p.Block, p.body, x, account)
+	return l.compare(ctx, p.Block, p.body, x, after)
+}
+
+// pendingAccount is an account that is being made.
+type pendingAccount struct {
+	done    chan struct{}
+	account Account
+	err     error
 }
 
 // Tree loads the DTT of a block.
@@ -268,9 +288,8 @@ func (c Chain) Tree(ctx context.Context, b Block) (dtt.Tree, error) {
 	return tree, nil
 }
 
-// compare checks what an execution came to against what the block says; account is the root
-// of the account before it.
-func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Executor, account object.Hash) error {
+// compare checks what an execution came to against what the block says.
+func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Executor, made *pendingAccount) error {
 	ran := object.Body{Orders: body.Orders, Entries: x.Entries()}
 	if err := compareBodies(body, &ran); err != nil {
 		return err
@@ -286,9 +305,9 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 	if got := pieces[len(pieces)-1].Hash; got != b.Receipts {
 		return fmt.Errorf("%w: receipts are %s, execution gives %s", ErrInvalid, b.Receipts.Short(), got.Short())
 	}
-	after, err := x.Account(ctx, account)
-	if err != nil {
-		return err
+	after := made.account
+	if made.err != nil {
+		return made.err
 	}
 	if got := after.Root(); got != b.Header.Account {
 		return fmt.Errorf("%w: account root is %s, execution gives %s", ErrInvalid, b.Header.Account.Short(), got.Short())
