@@ -189,8 +189,7 @@ func (a Account) update(ctx context.Context, w state.NodeWriter, entries []objec
 			changes = append(changes, accountChange{accountKey(marks[e.Batch], e.Batch, span), span, runs})
 		})
 	}
-	slices.SortStableFunc(changes, func(x, y accountChange) int { return bytes.Compare(x.key, y.key) })
-	changes = joinChanges(changes)
+	changes = joinChanges(sortChanges(changes))
 	keys, edits := make([][]byte, len(changes)), make([]state.Edit, len(changes))
 	for i := range changes {
 		keys[i] = changes[i].key
@@ -246,6 +245,38 @@ func Decided(ctx context.Context, a, b Account, fn func(markHeight uint64, batch
 		}
 		return fn(mark, batch, runsA, runsB)
 	})
+}
+
+// sortChanges returns changes in the order of their keys, those of one key as they came. What
+// moves while it sorts is a number and the first bytes that tell keys apart, so that few of the
+// keys themselves are looked at.
+func sortChanges(changes []accountChange) []accountChange {
+	type place struct {
+		mark, batch uint64 // the mark height, and the first bytes of the batch's id
+		number      int32
+	}
+	places := make([]place, len(changes))
+	for i := range changes {
+		k := changes[i].key
+		places[i] = place{binary.BigEndian.Uint64(k), binary.BigEndian.Uint64(k[8:]), int32(i)}
+	}
+	slices.SortFunc(places, func(x, y place) int {
+		if x.mark != y.mark {
+			return cmp.Compare(x.mark, y.mark)
+		}
+		if x.batch != y.batch {
+			return cmp.Compare(x.batch, y.batch)
+		}
+		if c := bytes.Compare(changes[x.number].key, changes[y.number].key); c != 0 {
+			return c
+		}
+		return cmp.Compare(x.number, y.number)
+	})
+	sorted := make([]accountChange, len(changes))
+	for i := range places {
+		sorted[i] = changes[places[i].number]
+	}
+	return sorted
 }
 
 // joinChanges joins the changes of one span, which follow each other, in place.

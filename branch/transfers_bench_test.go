@@ -233,7 +233,11 @@ func (k *bank) validate(b *testing.B) validation {
 	arrived, err := NewScratch(b.Context(), w)
 	must(b, err)
 	l.Chain = Chain{arrived}
-	left := k.blocks
+	left, objects := k.blocks, 0
+	for _, parcels := range left {
+		objects += len(parcels)
+	}
+	arrived.Grow(objects)
 	must(b, l.AcceptAll(b.Context(), w, func() (Block, bool, error) {
 		if len(left) == 0 {
 			return Block{}, false, nil
@@ -241,7 +245,6 @@ func (k *bank) validate(b *testing.B) validation {
 		parcels := left[0]
 		left = left[1:]
 		ids := make([]object.Hash, len(parcels))
-		arrived.Grow(len(parcels))
 		err := each(b.Context(), bankWorkers, len(parcels), func(i int) error {
 			p := &parcels[i]
 			ids[i] = object.Sum(p.data)
