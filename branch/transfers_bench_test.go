@@ -311,7 +311,8 @@ What a validator does for blocks of transfers between %d accounts, each transfer
 they are written, the orders and every signature are checked, the tree is checked and run, the new
 state and account are compared with what the header says. It ends when everything is synced to disk, the trees' nodes
 of every block among it. No signature is known beforehand; the nodes of the state are in memory,
-as in a validator that has been running.
+as in a validator that has been running. The store compresses quickly rather than well (option Quick),
+which no command asks for yet.
 
 The bound is what the signatures and the new roots of the state take by themselves, in the same run.
 The best of three runs counts, of each line together.
