@@ -63,34 +63,6 @@ func (c Chain) Batch(ctx context.Context, id object.Hash) (Batch, error) {
 	if err != nil {
 		return Batch{}, fmt.Errorf("batch %s: %w", id.Short(), err)
 	}
-	return decodeBatch(id, data)
-}
-
-// sealedReader is a store that finds an object and its seal at once.
-type sealedReader interface {
-	GetSealed(ctx context.Context, h object.Hash) (data, seal []byte, err error)
-}
-
-// sealedBatch loads a batch and its signature.
-func (c Chain) sealedBatch(ctx context.Context, id object.Hash) (b Batch, sig key.Signature, err error) {
-	both, ok := c.Objects.(sealedReader)
-	if !ok {
-		if b, err = c.Batch(ctx, id); err == nil {
-			sig, err = c.Seal(ctx, id)
-		}
-		return b, sig, err
-	}
-	data, seal, err := both.GetSealed(ctx, id)
-	if err != nil {
-		return b, sig, fmt.Errorf("batch %s: %w", id.Short(), err)
-	}
-	if b, err = decodeBatch(id, data); err == nil {
-		sig, err = signatureOf(id, seal)
-	}
-	return b, sig, err
-}
-
-func decodeBatch(id object.Hash, data []byte) (Batch, error) {
 	b, err := object.DecodeBatch(data)
 	if err != nil {
 		return Batch{}, fmt.Errorf("batch %s: %w", id.Short(), err)
@@ -232,10 +204,6 @@ func (c Chain) Seal(ctx context.Context, id object.Hash) (key.Signature, error) 
 	if err != nil {
 		return key.Signature{}, err
 	}
-	return signatureOf(id, seal)
-}
-
-func signatureOf(id object.Hash, seal []byte) (key.Signature, error) {
 	if len(seal) != object.SealSize {
 		return key.Signature{}, fmt.Errorf("%s: %w: seal of %d bytes", id.Short(), ErrInvalid, len(seal))
 	}

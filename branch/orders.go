@@ -98,7 +98,9 @@ func (l *Ledger) CheckBatches(ctx context.Context, ids []object.Hash) ([]Batch, 
 func (l *Ledger) loadBatches(ctx context.Context, ids []object.Hash, seals *seals) ([]Batch, error) {
 	batches, signatures := make([]Batch, len(ids)), make([]key.Signature, len(ids))
 	err := each(ctx, l.Workers.Workers(), len(ids), func(i int) (err error) {
-		batches[i], signatures[i], err = l.sealedBatch(ctx, ids[i])
+		if batches[i], err = l.Batch(ctx, ids[i]); err == nil {
+			signatures[i], err = l.Chain.Seal(ctx, ids[i])
+		}
 		return err
 	})
 	if err != nil {

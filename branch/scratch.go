@@ -3,7 +3,6 @@ package branch
 import (
 	"bytes"
 	"context"
-	"maps"
 	"sync"
 
 	"aergo/repo/object"
@@ -41,22 +40,6 @@ func (s *Scratch) PutSealed(kind object.Kind, h object.Hash, data, seal []byte) 
 		s.objects[h] = scratchObject{kind, bytes.Clone(data), bytes.Clone(seal)}
 	}
 	return nil
-}
-
-// Grow makes room for so many objects more.
-func (s *Scratch) Grow(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	objects := make(map[object.Hash]scratchObject, len(s.objects)+n)
-	maps.Copy(objects, s.objects)
-	s.objects = objects
-}
-
-// Take is PutSealed for memory that becomes the scratch's own.
-func (s *Scratch) Take(kind object.Kind, h object.Hash, data, seal []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.objects[h] = scratchObject{kind, data, seal}
 }
 
 // Flush puts all that the scratch holds into w.
@@ -103,17 +86,6 @@ func (s *Scratch) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 		return o.seal, nil
 	}
 	return s.Reader.Seal(ctx, h)
-}
-
-// GetSealed returns an object and its seal.
-func (s *Scratch) GetSealed(ctx context.Context, h object.Hash) (data, seal []byte, err error) {
-	if o, ok := s.find(h); ok {
-		return o.data, o.seal, nil
-	}
-	if data, err = s.Reader.Get(ctx, h); err == nil {
-		seal, err = s.Reader.Seal(ctx, h)
-	}
-	return data, seal, err
 }
 
 // Has implements store.Reader.

@@ -178,27 +178,12 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 		out.Applied, out.Inherited, out.Dropped = plan.Replayed, plan.Inherited, plan.Dropped
 		moved.Head, out.Block, out.Height = source.ID, source.ID, source.Height
 	} else {
-		signer, err := r.owner(ctx, l)
-		if err != nil {
-			return out, err
-		}
 		if req.DryRun {
-			scratch, err := branch.NewScratch(ctx, l.Objects)
-			if err != nil {
+			if w, err = branch.NewScratch(ctx, l.Objects); err != nil {
 				return out, err
 			}
-			w = scratch
 		}
-		order := merge.Request{Branch: target.ID, Mode: req.Mode, Message: req.Message, Signer: signer, Now: r.now()}
-		if order.Mode == object.ModeExclude {
-			if order.Logic, err = l.MergeLogic(ctx, head, target.ID); err != nil {
-				return out, err
-			}
-			if order.Logic != nil {
-				order.Mode = object.ModeResolve
-			}
-		}
-		res, err := merge.Merge(ctx, r.watched(l, "merging", plan.Replayed), w, plan, order)
+		res, err := r.replay(ctx, l, w, target, head, plan, req)
 		if err != nil {
 			return out, err
 		}
@@ -213,6 +198,25 @@ func (r *Repo) merge(ctx context.Context, c *change, target ref.Branch, source b
 		return out, err
 	}
 	return out, r.moveBranch(ctx, c, l, w, target, moved)
+}
+
+// replay makes the block that merges what is planned into the target, by the target's own merge
+// logic if the request leaves the choice to it.
+func (r *Repo) replay(ctx context.Context, l *branch.Ledger, w store.Writer, target ref.Branch, head branch.Block, plan *merge.Plan, req MergeRequest) (*merge.Result, error) {
+	signer, err := r.owner(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	order := merge.Request{Branch: target.ID, Mode: req.Mode, Message: req.Message, Signer: signer, Now: r.now()}
+	if order.Mode == object.ModeExclude {
+		if order.Logic, err = l.MergeLogic(ctx, head, target.ID); err != nil {
+			return nil, err
+		}
+		if order.Logic != nil {
+			order.Mode = object.ModeResolve
+		}
+	}
+	return merge.Merge(ctx, r.watched(l, "merging", plan.Replayed), w, plan, order)
 }
 
 func (m *Merged) take(res *merge.Result) {

@@ -137,12 +137,8 @@ func TestLyingServer(t *testing.T) {
 			if lied == 0 || !isOneOf(err, test.wants) {
 				t.Errorf("after %d lies: %v", lied, err)
 			}
-			if after, err := bobs.Fsck(t.Context()); err != nil || after.Objects != before.Objects || len(after.Problems) > 0 {
-				t.Errorf("holds %d objects, before %d; %v", after.Objects, before.Objects, after.Problems)
-			}
-			if infos, err := w.client.Spool.ReadDir(""); err == nil && len(infos) > 0 {
-				t.Errorf("%d files are left in the spool", len(infos))
-			}
+			unchanged(t, bobs, before)
+			nothingLeft(t, w.client.Spool)
 		})
 	}
 	w.lie("up", nil)
@@ -178,15 +174,11 @@ func TestLyingClient(t *testing.T) {
 			}
 			must(t, c.Close())
 			w.serving.Wait() // folders in memory do not bear two at once
-			if after, err := up.Fsck(t.Context()); err != nil || after.Objects != before.Objects || len(after.Problems) > 0 {
-				t.Errorf("holds %d objects, before %d; %v", after.Objects, before.Objects, after.Problems)
-			}
+			unchanged(t, up, before)
 		})
 	}
 	w.serving.Wait()
-	if infos, err := w.spools["up"].ReadDir(""); err == nil && len(infos) > 0 {
-		t.Errorf("%d files are left in the spool", len(infos))
-	}
+	nothingLeft(t, w.spools["up"])
 	_, err = bobs.Push(t.Context(), repo.PushRequest{})
 	must(t, err)
 	wantRow(t, up, "b", "2")

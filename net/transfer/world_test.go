@@ -261,6 +261,22 @@ func wantRow(t testing.TB, r *repo.Repo, key, want string) {
 	}
 }
 
+// unchanged checks that a repository holds as much as it did, and nothing that is broken.
+func unchanged(t testing.TB, r *repo.Repo, before repo.FsckReport) {
+	t.Helper()
+	if after, err := r.Fsck(t.Context()); err != nil || after.Objects != before.Objects || len(after.Problems) > 0 {
+		t.Errorf("holds %d objects, before %d; %v, %v", after.Objects, before.Objects, after.Problems, err)
+	}
+}
+
+// nothingLeft checks that a spool is empty.
+func nothingLeft(t testing.TB, spool billy.Filesystem) {
+	t.Helper()
+	if infos, err := spool.ReadDir(""); err == nil && len(infos) > 0 {
+		t.Errorf("%d files are left in the spool", len(infos))
+	}
+}
+
 // sound fails the test unless a repository verifies and checks without a fault.
 func sound(t testing.TB, r *repo.Repo) {
 	t.Helper()
