@@ -90,6 +90,7 @@ type appender struct {
 	offset int64  // of the next record: behind file and buf
 	group  commitRecord
 	last   [commitBytes]byte // the commit record written last
+	failed error             // of a write: how much of it is in the file is not known
 }
 
 // append appends a frame, in a new pack if the last one is large enough.
@@ -182,13 +183,17 @@ func (w *diskWriter) continued(last *pack) *growth {
 	return w.grown[len(w.grown)-1]
 }
 
+// writeOut writes the buffer to the file. After a failure it never writes again: part of the
+// buffer may be in the file, so that what followed would stand in the wrong place.
 func (w *diskWriter) writeOut() error {
 	o := &w.out
-	if len(o.buf) == 0 {
-		return nil
+	if o.failed != nil || len(o.buf) == 0 {
+		return o.failed
 	}
 	if err := w.d.dir.write(o.file, o.buf); err != nil {
-		return fmt.Errorf("%s: %w", o.file.Name(), err)
+		o.failed = fmt.Errorf("%s: %w", o.file.Name(), err)
+		w.fail(o.failed)
+		return o.failed
 	}
 	o.buf = o.buf[:0]
 	return nil

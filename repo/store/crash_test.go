@@ -189,3 +189,52 @@ func TestFailedSync(t *testing.T) {
 	past.committed.check(t, d)
 	check(t, d.Close())
 }
+
+// TestFailedWrite: a reader of what has not been written yet hears why that failed, the next
+// ones hear the same, and nothing of it is committed. Part of the write is in the file, so that
+// to write again would put everything in the wrong place.
+func TestFailedWrite(t *testing.T) {
+	rng := newRand(t)
+	for short := range 40 {
+		fs := faultfs.New()
+		opt := tiny()
+		opt.bufferBytes = 1 << 20
+		opt.SealPackBytes = 1 << 20
+		d := mustOpen(t, fs, opt)
+		past := history{sample{}, sample{}, sample{}}
+		check(t, past.write(d, randomObjects(rng, 10), true))
+		first := true
+		fs.SetPlan(func(_ int, op faultfs.Op, _ string) faultfs.Fault {
+			if op != faultfs.OpWrite || !first {
+				return faultfs.Fault{}
+			}
+			first = false
+			return faultfs.Fault{Err: faultfs.ErrNoSpace, Drop: true, Short: short}
+		})
+		w := begin(t, d)
+		objects := randomObjects(rng, 50)
+		for _, o := range objects {
+			put(t, w, o)
+		}
+		for first { // until one is read that is in no frame of the writer's any more
+			for _, o := range objects {
+				if _, err := w.Get(bg, o.hash()); err != nil && !errors.Is(err, faultfs.ErrNoSpace) {
+					t.Fatalf("%d bytes: %v", short, err)
+				}
+			}
+		}
+		for _, o := range objects {
+			if _, err := w.Get(bg, o.hash()); !errors.Is(err, faultfs.ErrNoSpace) {
+				t.Fatalf("%d bytes are in the file: the next reader hears %v", short, err)
+			}
+		}
+		if err := w.Commit(bg); !errors.Is(err, faultfs.ErrNoSpace) {
+			t.Fatalf("%d bytes are in the file: commit says %v", short, err)
+		}
+		check(t, w.Rollback())
+		past.committed.check(t, d)
+		check(t, past.write(d, objects, true))
+		past.committed.check(t, d)
+		check(t, d.Close())
+	}
+}
