@@ -82,14 +82,14 @@ func head(n, kind int) []byte {
 	return object.AppendUint(object.AppendArray(nil, n), uint64(kind))
 }
 
-// addRecord returns the record of the open transactions that before does not have, nil if
-// there are none.
+// addRecord returns the record of the open transactions and names that before does not
+// have, nil if there are none.
 func addRecord(before, p *Pending) []byte {
 	names, count := before.Open.Names(), before.Open.Count()
 	if len(p.Closed) > len(before.Closed) {
 		names, count = nil, 0
 	}
-	if p.Open.Count() == count {
+	if p.Open.Count() == count && len(p.Open.Names()) == len(names) {
 		return nil
 	}
 	f := head(3, recordAdd)
