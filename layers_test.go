@@ -100,6 +100,7 @@ func house() []room {
 			outside: []string{billy},
 			tests:   []string{"contract/table", "contract/sql", "contract/value", "repo/store/faultfs"}, // a runtime to run
 		},
+		{path: "consensus/directory", below: []string{"contract/table", "contract/value", "repo/state", "repo/state/key", "repo/key", "repo/store", "repo/object"}},
 		{path: "contract/table/format", below: []string{"contract/table", "contract/value", "repo/state/key", "repo/object"}, tests: []string{"contract"}},
 		{path: "contract/sql", below: []string{"contract/table", "contract", "contract/value", "repo/state/key"}, outside: []string{sqlite}},
 		{path: "contract/table", below: []string{"contract", "contract/value", "repo/state/key", "repo/object"}},
@@ -114,7 +115,6 @@ func house() []room {
 		{path: "consensus/solo", below: []string{"consensus", "repo/key", "repo/object"}, tests: []string{"consensus/conformance"}},
 		{path: "consensus/conformance", below: []string{"consensus", "repo/key", "repo/object"}},
 		{path: "consensus", below: []string{"repo/key", "repo/object"}},
-		{path: "consensus/directory", below: []string{"repo/key", "repo/store", "repo/object"}},
 		{path: "repo/state", below: []string{"repo/object"}},
 		{path: "repo/state/key"},
 		{path: "repo/oplog", below: []string{"repo/durable"}, outside: []string{billy}},

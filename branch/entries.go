@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"aergo/consensus/directory"
 	"aergo/repo/object"
 	"aergo/repo/state"
 )
@@ -96,7 +97,7 @@ func (a *admission) load(ctx context.Context) error {
 		return err
 	}
 	for i, batch := range a.batches {
-		if err := MayEnter(batch, a.Branch, a.Height); err != nil {
+		if err := MayEnter(batch, a.place(), a.Height); err != nil {
 			return err
 		}
 		a.admitted[i] = admitted{Batch: batch, have: have[i]}
@@ -202,7 +203,7 @@ func excludedBefore(runs, have []object.Run) error {
 // direct adds what a batch's author takes to the branch himself.
 func (a *admission) direct(ctx context.Context, batch *admitted, e *object.Entry, runs []object.Run) error {
 	if !batch.direct {
-		if err := a.checkDirect(ctx, a.Block, a.parent, batch.Batch); err != nil {
+		if err := a.checkDirect(ctx, a.prepared, batch.Batch); err != nil {
 			return err
 		}
 		batch.direct = true
@@ -219,6 +220,9 @@ func (a *admission) ordered(batch *admitted, e *object.Entry, order *object.Orde
 	drops := order != nil && order.Kind == object.OrderDrop
 	if order != nil {
 		span.Mode = order.Mode
+	}
+	if !drops && a.revoked(batch) {
+		return a.leaveOut(span, e)
 	}
 	for _, run := range e.Runs {
 		if drops != (run.Verdict == object.VerdictDropped) {
@@ -261,6 +265,9 @@ func (a *admission) merged(ctx context.Context, batch *admitted, e *object.Entry
 			case there.Verdict == object.VerdictDropped && run.Verdict == there.Verdict:
 				span.Decided, span.Verdict = true, there.Verdict
 				a.add(span)
+			case there.Verdict.Applied() && a.revoked(batch):
+				from := there.First - run.First
+				err = a.leaveOutRun(span, run, reasons, from)
 			case there.Verdict.Applied() && run.Verdict != object.VerdictDropped:
 				a.add(span)
 			default:
@@ -293,6 +300,42 @@ func (a *admission) inherit(ctx context.Context, span Span, reasons []object.Exc
 		one.First, one.Count, one.Decided, one.Verdict, one.Block = x.Index, 1, true, object.VerdictExcluded, x.Block
 		a.add(one)
 	}
+	return nil
+}
+
+// revoked says whether the key of a batch's author is revoked: then no order takes anything of
+// it in any more. What it has done before stays.
+func (a *admission) revoked(batch *admitted) bool {
+	return a.cited.KeyState(batch.Author.Key) == directory.Revoked
+}
+
+// leaveOut adds the spans of an entry of a revoked author.
+func (a *admission) leaveOut(span Span, e *object.Entry) error {
+	excluded := e.Excluded
+	for _, run := range e.Runs {
+		one := span
+		one.First, one.Count = run.First, run.Count
+		var reasons []object.Exclusion
+		if run.Verdict == object.VerdictExcluded {
+			reasons, excluded = excluded[:run.Count], excluded[run.Count:]
+		}
+		if err := a.leaveOutRun(one, run, reasons, 0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// leaveOutRun adds the transactions of a span, which are part of a run from there on, as
+// excluded because their author's key is revoked.
+func (a *admission) leaveOutRun(span Span, run object.Run, reasons []object.Exclusion, from uint64) error {
+	for i := range span.Count {
+		if run.Verdict != object.VerdictExcluded || reasons[from+i].Reason != object.ReasonRevoked {
+			return fmt.Errorf("%w: transaction %d is %s, and its author's key is revoked", ErrInvalid, span.First+i, run.Verdict)
+		}
+	}
+	span.Decided, span.Verdict = true, object.VerdictExcluded
+	a.add(span)
 	return nil
 }
 

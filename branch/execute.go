@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"aergo/consensus/directory"
 	"aergo/contract"
 	"aergo/dtt"
 	"aergo/repo/object"
@@ -52,14 +53,25 @@ type Span struct {
 	// Merged says that the order is a merge: then Settled applies.
 	Merged bool
 
-	// Decided says that the verdict was given on the source of a merge and is taken over:
-	// excluded (with Block, which decided) or dropped. Such a span does not run.
+	// Decided says that the verdict does not depend on what the transactions do, so that they
+	// do not run. It was given on the source of a merge and is taken over: excluded (with
+	// Block, which decided) or dropped; or they are excluded, without a Block, because their
+	// author's key is revoked.
 	Decided bool
 	Verdict object.Verdict
 	Block   object.Hash
 	// Settled is what the merge settled beforehand, Resolving what it knows for a resolver.
 	Settled   *contract.Settlement
 	Resolving *Resolving
+}
+
+// LeaveOut marks the spans whose authors' keys are revoked as excluded for that reason.
+func (l *Ledger) LeaveOut(spans []Span) {
+	for i := range spans {
+		if s := &spans[i]; !s.Decided && l.Directory.KeyState(s.Batch.Author.Key) == directory.Revoked {
+			s.Decided, s.Verdict = true, object.VerdictExcluded
+		}
+	}
 }
 
 // Executor runs the transactions of one block, in block order, and gathers what its body,

@@ -61,7 +61,7 @@ func newBookIn(t testing.TB, objects store.Store, workers int) *book {
 	b := &book{t: t, mem: objects, ada: person("ada"), timeMillis: 1_000_000}
 	pool := dtt.NewPool(workers)
 	t.Cleanup(pool.Close)
-	b.Ledger = &Ledger{Chain: Chain{b.mem}, Runtime: table.NewRuntime(), Workers: pool, Keys: key.NewCache(16)}
+	b.Ledger = &Ledger{Chain: Chain{b.mem}, Runtime: table.NewRuntime(), Workers: pool, Keys: key.NewCache(16), Directories: directory.NewSet()}
 	b.write(func(w store.Writer) {
 		genesis, err := PutGenesis(w, b.ada, [directory.NonceSize]byte{1}, b.tick(), nil)
 		must(t, err)

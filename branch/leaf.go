@@ -65,6 +65,9 @@ func (s *stage) runOne(ctx context.Context, span *Span, i int, at dtt.Space, h *
 		d.verdict = span.Verdict
 		if d.verdict == object.VerdictExcluded {
 			d.exclusion = &object.Exclusion{Reason: object.ReasonInherited, Block: span.Block}
+			if span.Block.IsZero() {
+				d.exclusion.Reason = object.ReasonRevoked
+			}
 		}
 		return nil
 	}

@@ -131,7 +131,7 @@ func (l *Ledger) Found(ctx context.Context, w store.Writer, parent Block, name s
 	if _, err := decodeFounding(f.encode()); err != nil {
 		return Block{}, fmt.Errorf("merge logic %q of %d bytes: %w", logic.Name, len(logic.Source), err)
 	}
-	id := object.BranchID(l.Directory.ID, parent.ID, name, nonce)
+	id := object.BranchID(l.Directory.Genesis, parent.ID, name, nonce)
 	x := l.NewExecutor(w, parent.Header.State)
 	if err := x.found(ctx, id, f); err != nil {
 		return Block{}, err
@@ -178,7 +178,7 @@ func (l *Ledger) checkFounding(p *prepared) (*founding, error) {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	switch {
-	case p.parent == nil || object.BranchID(p.Directory, p.parent.ID, f.name, f.nonce) != p.Branch:
+	case p.parent == nil || object.BranchID(p.cited.Genesis, p.parent.ID, f.name, f.nonce) != p.Branch:
 		return nil, fmt.Errorf("%w: it founds another branch than its own", ErrInvalid)
 	case len(p.body.Entries) > 0 || len(p.body.Orders) > 0:
 		return nil, fmt.Errorf("%w: it founds a branch and takes transactions", ErrInvalid)

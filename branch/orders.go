@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"aergo/consensus/directory"
 	"aergo/repo/key"
 	"aergo/repo/object"
 )
@@ -24,7 +25,7 @@ func (l *Ledger) checkOrders(ctx context.Context, p *prepared) ([]*object.Order,
 		if err != nil {
 			return nil, err
 		}
-		err = l.checkOrder(ctx, b, p.parent, o)
+		err = l.checkOrder(ctx, p, o)
 		if err == nil {
 			err = l.addSeal(ctx, p.seals, key.DomainOrder, o.Signer, id)
 		}
@@ -48,7 +49,8 @@ func (l *Ledger) checkOrders(ctx context.Context, p *prepared) ([]*object.Order,
 	return orders, nil
 }
 
-func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, o *object.Order) error {
+func (l *Ledger) checkOrder(ctx context.Context, p *prepared, o *object.Order) error {
+	b, parent := p.Block, p.parent
 	ext, critical := object.UnknownCritical(o.Extensions)
 	switch {
 	case critical:
@@ -57,7 +59,9 @@ func (l *Ledger) checkOrder(ctx context.Context, b Block, parent *Block, o *obje
 		return fmt.Errorf("%w: %w: lineage %s", ErrInvalid, ErrForeign, o.Lineage.Short())
 	case o.Branch != b.Branch:
 		return fmt.Errorf("%w: it is for another branch", ErrInvalid)
-	case !l.Directory.MayWrite(o.Signer.Key) && o.Signer.Key != b.Producer.Key:
+	case b.Branch.IsZero():
+		return fmt.Errorf("%w: a Directory takes no orders", ErrInvalid)
+	case o.Signer.Key != b.Producer.Key && !p.cited.MayWrite(o.Signer.Key, b.TimeMillis):
 		return fmt.Errorf("%w: its signer may not write here", ErrInvalid)
 	case o.Expiry != 0 && b.Height > o.Expiry:
 		return fmt.Errorf("%w: it has expired", ErrInvalid)
@@ -133,7 +137,7 @@ func (l *Ledger) checkRecord(ctx context.Context, batch Batch, marks map[object.
 		}
 		marks[batch.Mark.Block] = mark
 	}
-	if mark.Height != batch.Mark.Height || mark.Lineage != l.Directory.Lineage {
+	if mark.Height != batch.Mark.Height || lineageOf(mark) != l.Directory.Lineage {
 		return fmt.Errorf("%w: its mark is not in the lineage", ErrInvalid)
 	}
 	return nil
@@ -152,15 +156,53 @@ func MayEnter(batch Batch, branch object.Hash, height uint64) error {
 }
 
 // checkDirect checks that a batch may enter a block without an order.
-func (l *Ledger) checkDirect(ctx context.Context, b Block, parent *Block, batch Batch) error {
-	if !l.Directory.MayWrite(batch.Author.Key) && batch.Author.Key != b.Producer.Key {
-		return fmt.Errorf("batch %s: %w: its author may not write here", batch.ID.Short(), ErrInvalid)
-	}
-	if parent == nil || MarkTooOld(batch.Mark.Height, b.Height) {
+func (l *Ledger) checkDirect(ctx context.Context, p *prepared, batch Batch) error {
+	if p.parent == nil || MarkTooOld(batch.Mark.Height, p.Height) {
 		return fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), ErrInvalid)
 	}
-	if err := l.checkMark(ctx, *parent, batch.Mark); err != nil {
+	err := l.checkMark(ctx, *p.parent, batch.Mark)
+	if err == nil {
+		err = l.checkAuthor(ctx, p, batch)
+	}
+	if err != nil {
 		return fmt.Errorf("batch %s: %w", batch.ID.Short(), err)
 	}
 	return nil
+}
+
+// checkAuthor checks that the author of a batch may write where the block belongs.
+func (l *Ledger) checkAuthor(ctx context.Context, p *prepared, batch Batch) error {
+	if p.Branch.IsZero() {
+		switch {
+		case batch.Scope != p.cited.Genesis:
+			return fmt.Errorf("%w: it is not scoped to the Directory", ErrInvalid)
+		case p.cited.Permission(batch.Author.Key, directory.AnyBranch, p.TimeMillis) < directory.Admin:
+			return fmt.Errorf("%w: its author may not change the Directory", ErrInvalid)
+		}
+		return nil
+	}
+	if batch.Author.Key == p.Producer.Key || p.cited.MayWrite(batch.Author.Key, p.TimeMillis) {
+		return nil
+	}
+	may, err := l.mayStillWrite(ctx, p, batch)
+	if err == nil && !may {
+		err = fmt.Errorf("%w: its author may not write here", ErrInvalid)
+	}
+	return err
+}
+
+// mayStillWrite says whether a batch by a key that was rotated counts, as it was marked before.
+func (l *Ledger) mayStillWrite(ctx context.Context, p *prepared, batch Batch) (bool, error) {
+	if p.cited.KeyState(batch.Author.Key) != directory.Rotated {
+		return false, nil
+	}
+	mark, err := l.Block(ctx, batch.Mark.Block)
+	if err != nil {
+		return false, err
+	}
+	then, err := l.directoryAt(ctx, mark.Header.Directory)
+	if err != nil || then.Genesis != p.cited.Genesis {
+		return false, err
+	}
+	return p.cited.PermissionBefore(batch.Author.Key, directory.AnyBranch, p.TimeMillis, then.Height) >= directory.Write, nil
 }

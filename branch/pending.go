@@ -197,7 +197,7 @@ func (l *Ledger) Commit(ctx context.Context, w store.Writer, p *Pending, c Commi
 	}
 	d := Draft{Branch: c.Branch, Parent: &c.Head, Now: c.Now, Run: x}
 	order := uint64(0)
-	if !l.Directory.MayWrite(c.Author.Identity.Key) && batch.Count > 0 {
+	if !l.Directory.MayWrite(c.Author.Identity.Key, timeAfter(c.Head, c.Now)) && batch.Count > 0 {
 		id, err := PutOrder(w, &object.Order{
 			Lineage: l.Directory.Lineage, Kind: object.OrderPick, Branch: c.Branch, Mark: mark, TimeMillis: c.Now,
 			Items: []object.Selection{{Batch: batch.ID, First: 0, Count: batch.Count}},

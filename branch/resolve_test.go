@@ -215,7 +215,6 @@ func TestTheOwnerIsWhoMadeTheBlock(t *testing.T) {
 	// A clone's owner executes it again as what it is.
 	clone := *m.Ledger
 	directory := *m.Directory
-	directory.Upstream = append(directory.Upstream, m.Directory.Upstream...)
 	directory.Owner = person("cleo").Identity
 	clone.Directory = &directory
 	if got, err := clone.foreseen(t, block); err != nil || got != m.ada.Identity.Key {
@@ -232,7 +231,7 @@ func (l *Ledger) foreseen(t *testing.T, b Block) ([object.PublicSize]byte, error
 	must(t, err)
 	order, err := l.Order(t.Context(), body.Orders[0])
 	must(t, err)
-	r, err := l.foresee(t.Context(), &prepared{Block: b, parent: &parent, body: body, orders: []*object.Order{order}}, l.State(parent), nil)
+	r, err := l.foresee(t.Context(), &prepared{Block: b, cited: l.Directory, parent: &parent, body: body, orders: []*object.Order{order}}, l.State(parent), nil)
 	if err != nil {
 		return [object.PublicSize]byte{}, err
 	}

@@ -15,10 +15,13 @@ import (
 // Ledger is what extending and checking chains of one repository takes.
 type Ledger struct {
 	Chain
-	Runtime   Runtime
-	Workers   *dtt.Pool
+	Runtime Runtime
+	Workers *dtt.Pool
+	// Directory is the repository's own, at the block that new blocks cite.
 	Directory *directory.Directory
-	Keys      *key.Cache
+	// Directories finds those that blocks cite.
+	Directories *directory.Set
+	Keys        *key.Cache
 	// Logics readies merge logics; nil runs none.
 	Logics func(source []byte) (Logic, error)
 	// Nodes keeps what blocks read and write of states and accounts from one block to the
@@ -44,6 +47,8 @@ type Draft struct {
 	// Resolver is the hash of the merge logic that a merge in mode object.ModeResolve ran.
 	Resolver   object.Hash
 	Extensions []object.Extension
+	// owner is the Directory's owner from this block on, if it is a block of the Directory.
+	owner object.Identity
 }
 
 // Seal writes the block that the draft's executor has run, signed by the producer, and
@@ -54,6 +59,9 @@ func (l *Ledger) Seal(ctx context.Context, w store.Writer, d Draft, producer Sig
 		Lineage: l.Directory.Lineage, Branch: d.Branch, Directory: l.Directory.ID, TimeMillis: d.Now, MergeMode: d.Mode, Resolver: d.Resolver, Extensions: d.Extensions,
 		Producer: producer.Identity, Delegates: directory.Delegates(l.Directory.Owner), NextDelegates: directory.Delegates(l.Directory.Owner),
 		State: x.State().Root(),
+	}
+	if d.Branch.IsZero() {
+		h.NextDelegates = directory.Delegates(d.owner)
 	}
 	base := state.EmptyRoot()
 	if d.Parent != nil {

@@ -124,6 +124,7 @@ func atBlock(b Block, err error) error {
 // before it lead to. Its signatures are being checked.
 type prepared struct {
 	Block
+	cited   *directory.Directory // that judges it
 	parent  *Block
 	body    *object.Body
 	orders  []*object.Order
@@ -137,7 +138,7 @@ type prepared struct {
 func (l *Ledger) prepare(ctx context.Context, b Block) (*prepared, error) {
 	p := &prepared{Block: b, seals: l.newSeals()}
 	var err error
-	if p.parent, err = l.checkHeader(ctx, b, p.seals); err != nil {
+	if err = l.checkHeader(ctx, p); err != nil {
 		return nil, err
 	}
 	if p.body, err = l.Body(ctx, b); err != nil {
@@ -265,7 +266,10 @@ func (l *Ledger) execute(ctx context.Context, x *Executor, p *prepared, spans []
 		}
 		return err
 	}
-	return l.compare(ctx, p.Block, p.body, x, after)
+	if err := l.compare(ctx, p.Block, p.body, x, after); err != nil || !p.Branch.IsZero() {
+		return err
+	}
+	return p.checkDirectory(ctx, x.State())
 }
 
 // pendingAccount is an account that is being made.
@@ -351,54 +355,6 @@ func compareBodies(want, got *object.Body) error {
 func sameExclusion(a, b *object.Exclusion) bool {
 	return a.Index == b.Index && a.Reason == b.Reason && a.Op == b.Op && string(a.Key) == string(b.Key) &&
 		a.Field == b.Field && string(a.Found) == string(b.Found) && a.Block == b.Block
-}
-
-// checkHeader checks everything that a header says but its roots, and returns the parent,
-// nil for a root block.
-func (l *Ledger) checkHeader(ctx context.Context, b Block, seals *seals) (*Block, error) {
-	if err := checkExtensions(b); err != nil {
-		return nil, err
-	}
-	if b.Lineage != l.Directory.Lineage {
-		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", ErrInvalid, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())
-	}
-	if b.Branch.IsZero() || b.Slot != 0 || len(b.Consensus) != 0 || !b.Access.IsZero() {
-		return nil, fmt.Errorf("%w: it uses what a repository of one delegate does not", ErrInvalid)
-	}
-	if b.Resolver.IsZero() == (b.MergeMode == object.ModeResolve) {
-		return nil, fmt.Errorf("%w: it names a resolver and merges by none, or the other way round", ErrInvalid)
-	}
-	if !l.Directory.Native(b.Directory, b.Producer.Key) {
-		return nil, fmt.Errorf("%w: producer %x may not make blocks here", ErrInvalid, b.Producer.Key[:4])
-	}
-	if _, known := l.Directory.Producer(b.Directory); known {
-		if want := directory.Delegates(b.Producer); b.Delegates != want || b.NextDelegates != want {
-			return nil, fmt.Errorf("%w: its delegates are not its producer", ErrInvalid)
-		}
-	}
-	if err := l.addSeal(ctx, seals, key.DomainBlock, b.Producer, b.ID); err != nil {
-		return nil, err
-	}
-	if !b.Absorbed.IsZero() {
-		absorbed, err := l.Block(ctx, b.Absorbed)
-		if err != nil {
-			return nil, err
-		}
-		if b.TimeMillis <= absorbed.TimeMillis {
-			return nil, fmt.Errorf("%w: it is not later than what it absorbs", ErrInvalid)
-		}
-	}
-	if b.Parent.IsZero() {
-		return nil, nil
-	}
-	parent, err := l.Block(ctx, b.Parent)
-	if err != nil {
-		return nil, err
-	}
-	if b.Height != parent.Height+1 || b.TimeMillis <= parent.TimeMillis {
-		return nil, fmt.Errorf("%w: height and time do not follow the parent's", ErrInvalid)
-	}
-	return &parent, nil
 }
 
 // addSeal reads the signature beside a record and gathers it for checking.

@@ -54,7 +54,7 @@ func newBook(t testing.TB) *book {
 	b := &book{t: t, mem: store.NewMemory(), ada: person("ada"), timeMillis: 1_000_000}
 	pool := dtt.NewPool(2)
 	t.Cleanup(pool.Close)
-	b.Ledger = &branch.Ledger{Chain: branch.Chain{Objects: b.mem}, Runtime: table.NewRuntime(), Workers: pool, Keys: key.NewCache(16)}
+	b.Ledger = &branch.Ledger{Chain: branch.Chain{Objects: b.mem}, Runtime: table.NewRuntime(), Workers: pool, Keys: key.NewCache(16), Directories: directory.NewSet()}
 	b.write(func(w store.Writer) {
 		genesis, err := branch.PutGenesis(w, b.ada, [directory.NonceSize]byte{1}, b.tick(), nil)
 		must(t, err)

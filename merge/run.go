@@ -65,6 +65,7 @@ func Merge(ctx context.Context, l *branch.Ledger, w store.Writer, p *Plan, req R
 		s.Mode = req.Mode
 		spans[i] = s
 	}
+	l.LeaveOut(spans)
 	x := l.NewExecutor(w, p.Target.Header.State)
 	if err := branch.SettleSpans(ctx, l.Chain, l.Runtime, x.State(), spans, l.Workers.Workers()); err != nil {
 		return nil, err
@@ -262,6 +263,7 @@ func Select(ctx context.Context, l *branch.Ledger, w store.Writer, target branch
 	if len(spans) == 0 {
 		return &Result{Already: already}, fmt.Errorf("%s: %w: all of it has been decided here", kind, ErrNothing)
 	}
+	l.LeaveOut(spans)
 	x := l.NewExecutor(w, target.Header.State)
 	if err := x.Propose(ctx, spans); err != nil {
 		return nil, err

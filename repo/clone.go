@@ -142,7 +142,16 @@ func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner b
 		return branch.Block{}, err
 	}
 	cl.out.Transfer = rc.Transfer
-	upstream, err := directory.Load(ctx, w, cl.refs.Directory)
+	for _, id := range rc.blocks {
+		b, err := rc.ledger.Block(ctx, id)
+		if err == nil {
+			err = rc.ledger.Validate(ctx, b)
+		}
+		if err != nil {
+			return branch.Block{}, fmt.Errorf("remote: directory: %w", err)
+		}
+	}
+	upstream, err := r.directories.At(ctx, w, cl.refs.Directory)
 	if err != nil {
 		return branch.Block{}, err
 	}
@@ -192,7 +201,7 @@ func (cl *cloning) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.
 	}
 	nonce := r.now()
 	own := ref.Branch{
-		Name: b.Name, ID: object.BranchID(l.Directory.ID, b.Root, string(b.Name), nonce), Root: b.Root, Head: b.Head, Nonce: nonce,
+		Name: b.Name, ID: object.BranchID(l.Directory.Genesis, b.Root, string(b.Name), nonce), Root: b.Root, Head: b.Head, Nonce: nonce,
 	}
 	*cl.out = Cloned{
 		Branch: b.Name, Head: head.ID, Height: head.Height, Branches: cl.refs.Branches, Tags: tags, Transfer: rc.Transfer,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aergo/branch"
+	"aergo/consensus/directory"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -96,6 +97,11 @@ func (r *Repo) signers(ctx context.Context, l *branch.Ledger, as string) (sealer
 	if as == r.config.Owner {
 		return sealer, sealer, nil
 	}
-	author, err = r.signer(ctx, as)
+	if author, err = r.signer(ctx, as); err != nil {
+		return
+	}
+	if l.Directory.KeyState(author.Identity.Key) == directory.Revoked {
+		err = fmt.Errorf("key of %s: %w: it is revoked", as, ErrNotPermitted)
+	}
 	return sealer, author, err
 }

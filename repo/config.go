@@ -24,8 +24,9 @@ const configFile = "config.json"
 // config is what a repository knows about itself beside its objects and refs.
 type config struct {
 	Version   int                 `json:"version"`
-	Directory object.Hash         `json:"directory"` // genesis of its Directory
-	Owner     string              `json:"owner"`     // name of the owner's key in the keyring
+	Directory object.Hash         `json:"directory"`               // genesis of its Directory
+	Head      object.Hash         `json:"directory_head,omitzero"` // newest block of its Directory; zero is the genesis
+	Owner     string              `json:"owner"`                   // name of the owner's key in the keyring
 	Remotes   map[ref.Name]string `json:"remotes,omitempty"`
 }
 
@@ -38,6 +39,14 @@ var (
 	// program does not read.
 	ErrFormat = errors.New("repository format not understood")
 )
+
+// directoryHead returns the newest block of the Directory.
+func (c *config) directoryHead() object.Hash {
+	if c.Head.IsZero() {
+		return c.Directory
+	}
+	return c.Head
+}
 
 func readConfig(fs billy.Filesystem) (config, error) {
 	f, err := fs.Open(configFile)

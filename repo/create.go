@@ -100,7 +100,7 @@ func (founding) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.Led
 	nonce := r.now()
 	// A root block is not known before its branch's id, nor the id before the block:
 	// the id of a branch that begins with a block of its own covers the zero hash.
-	id := object.BranchID(l.Directory.ID, object.Hash{}, string(DefaultBranch), nonce)
+	id := object.BranchID(l.Directory.Genesis, object.Hash{}, string(DefaultBranch), nonce)
 	root, err := l.PutRoot(ctx, w, id, r.now(), owner)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ type Door interface {
 	Branching
 	Merging
 	Contracting
+	Governing
 	Sharing
 	Caring
 	io.Closer
@@ -86,6 +87,12 @@ type Contracting interface {
 	SetContract(ctx context.Context, name string, source []byte) (Prepared, error)
 	Contract(ctx context.Context, name, at string) (Contract, error)
 	Contracts(ctx context.Context, at string, fn func(Contract) error) error
+}
+
+// Governing says who may do what.
+type Governing interface {
+	Directory(ctx context.Context) (DirectoryInfo, error)
+	ChangeDirectory(ctx context.Context, req DirectoryChange) (DirectoryChanged, error)
 }
 
 // Sharing works with other repositories.

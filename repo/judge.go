@@ -18,17 +18,16 @@ import (
 // in by a merge, which runs them anew, so what has to hold is what a merge relies on:
 // hashes, links, and the signatures of batches.
 type judge struct {
-	ledger      *branch.Ledger
-	own         map[object.Hash]bool
-	trunks      []branch.Block // next blocks of the chains of our branches
-	passed      map[object.Hash]bool
-	directories map[object.Hash]*directory.Directory
+	ledger *branch.Ledger
+	own    map[object.Hash]bool
+	trunks []branch.Block // next blocks of the chains of our branches
+	passed map[object.Hash]bool
 }
 
 // judge returns a judge that reads through the ledger.
 func (r *Repo) judge(ctx context.Context, l *branch.Ledger) (*judge, error) {
 	j := &judge{
-		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
+		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{},
 	}
 	branches, err := r.refs.Branches(ctx)
 	if err != nil {
@@ -95,7 +94,11 @@ func (j *judge) isOwn(ctx context.Context, b branch.Block) (bool, error) {
 			break
 		}
 		path = append(path, b.ID)
-		if verdict = j.ledger.Directory.Native(b.Directory, b.Producer.Key); !verdict || b.Parent.IsZero() {
+		cited, err := j.ledger.Directories.At(ctx, j.ledger.Objects, b.Directory)
+		if err != nil {
+			return false, err
+		}
+		if verdict = j.ledger.Directory.Native(cited, b.Producer.Key); !verdict || b.Parent.IsZero() {
 			break
 		}
 		done, err := j.onTrunk(ctx, b)
@@ -203,10 +206,10 @@ func (j *judge) classify(ctx context.Context, id object.Hash) (out judged, err e
 // check checks a block that has been classified, beside others.
 func (j *judge) check(ctx context.Context, b judged) error {
 	switch {
-	case b.Branch.IsZero(): // a Directory's: who it belongs to is part of the genesis
+	case b.Branch.IsZero() && b.Parent.IsZero(): // a Directory's: who it belongs to is part of the genesis
 		_, err := directory.Load(ctx, j.ledger.Objects, b.ID)
 		return err
-	case b.own:
+	case b.own, b.Branch.IsZero():
 		return j.ledger.Validate(ctx, b.Block)
 	}
 	if err := j.foreign(ctx, b); err != nil {
@@ -246,18 +249,14 @@ func (j *judge) foreign(ctx context.Context, b judged) error {
 // producer returns the Directory of a foreign block, and checks that the block was made by
 // who that says.
 func (j *judge) producer(ctx context.Context, b branch.Block) (*directory.Directory, error) {
-	d, ok := j.directories[b.Directory]
-	if !ok {
-		var err error
-		if d, err = directory.Load(ctx, j.ledger.Objects, b.Directory); err != nil {
-			return nil, err
-		}
-		j.directories[b.Directory] = d
+	d, err := j.ledger.Directories.At(ctx, j.ledger.Objects, b.Directory)
+	if err != nil {
+		return nil, err
 	}
 	if d.Lineage != j.ledger.Directory.Lineage || b.Lineage != d.Lineage {
 		return nil, fmt.Errorf("%w: %w: its Directory is of lineage %s", branch.ErrInvalid, branch.ErrForeign, d.Lineage.Short())
 	}
-	if !d.Native(d.ID, b.Producer.Key) {
+	if !d.Native(d, b.Producer.Key) {
 		return nil, fmt.Errorf("%w: producer %x is not the delegate of its Directory", branch.ErrInvalid, b.Producer.Key[:4])
 	}
 	return d, nil

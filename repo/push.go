@@ -248,6 +248,6 @@ func (r *Repo) receiving(ctx context.Context, l *branch.Ledger, name ref.Name, h
 	}
 	nonce := r.now()
 	return ref.Branch{
-		Name: name, ID: object.BranchID(l.Directory.ID, start.ID, string(name), nonce), Root: start.ID, Head: start.ID, Nonce: nonce,
+		Name: name, ID: object.BranchID(l.Directory.Genesis, start.ID, string(name), nonce), Root: start.ID, Head: start.ID, Nonce: nonce,
 	}, true, nil
 }

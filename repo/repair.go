@@ -255,7 +255,7 @@ func (r *Repo) sealRepair(ctx context.Context, c *change, onBranch object.Hash, 
 	}
 	orders := []object.Order{{Kind: object.OrderDrop, Items: []object.Selection{item}, Message: firstOf(message)}}
 	entry := branch.Span{Batch: batch, Count: batch.Count}
-	if !l.Directory.MayWrite(author.Identity.Key) {
+	if !l.Directory.MayWrite(author.Identity.Key, max(now, head.TimeMillis+1)) {
 		orders = append(orders, object.Order{Kind: object.OrderPick, Items: []object.Selection{{Batch: batch.ID, Count: batch.Count}}})
 		entry.Order = uint64(len(orders))
 	}

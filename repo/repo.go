@@ -91,9 +91,10 @@ type Repo struct {
 	log     *oplog.Log
 	workers *dtt.Pool
 
-	opening sync.Mutex
-	disk    store.Store
-	led     *branch.Ledger
+	opening     sync.Mutex
+	disk        store.Store
+	led         *branch.Ledger
+	directories *directory.Set
 }
 
 // Open opens the repository whose folder is fs. Nothing is read but its configuration. If
@@ -152,7 +153,7 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 	}
 	return &Repo{
 		fs: fs, opts: opts, config: c, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile),
-		workers: dtt.NewPool(opts.Workers),
+		workers: dtt.NewPool(opts.Workers), directories: directory.NewSet(),
 	}, nil
 }
 
@@ -230,14 +231,15 @@ func (r *Repo) chain() (branch.Chain, error) {
 func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 	r.opening.Lock()
 	defer r.opening.Unlock()
-	if r.led != nil {
+	head := r.config.directoryHead()
+	if r.led != nil && r.led.Directory.ID == head {
 		return r.led, nil
 	}
 	disk, err := r.objects()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := directory.Load(ctx, disk, r.config.Directory)
+	dir, err := r.directories.At(ctx, disk, head)
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +249,8 @@ func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 
 func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
 	return &branch.Ledger{
-		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Keys: key.NewCache(1 << 12), Logics: readyLogic,
+		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Directories: r.directories,
+		Keys: key.NewCache(1 << 12), Logics: readyLogic,
 	}
 }
 

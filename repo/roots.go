@@ -35,7 +35,7 @@ type pooled struct {
 // refRoots adds everything that refs lead to. What is damaged goes to fault, which says
 // whether to go on without.
 func (r *Repo) refRoots(ctx context.Context, to *roots, fault func(error) error) (refs uint64, err error) {
-	to.blocks = append(to.blocks, r.config.Directory)
+	to.blocks = append(to.blocks, r.config.directoryHead())
 	branches, err := r.refs.Branches(ctx)
 	if err := fault(err); err != nil {
 		return 0, err
@@ -117,9 +117,12 @@ func (r *Repo) undoRoots(ctx context.Context, to *roots) error {
 
 func (r *Repo) undoBlocks(ctx context.Context, to *roots, name string, state json.RawMessage) error {
 	// One shape fits the records of branches, tags and remotes' branches.
-	var v struct{ Head, Root, Block, Object object.Hash }
+	var v struct {
+		Head, Root, Block, Object object.Hash
+		Directory                 object.Hash `json:"directory_head"`
+	}
 	switch kind, _, _ := strings.Cut(name, "/"); kind {
-	case "branches", "tags", "remotes":
+	case "branches", "tags", "remotes", configFile:
 	default:
 		return nil
 	}
@@ -129,7 +132,7 @@ func (r *Repo) undoBlocks(ctx context.Context, to *roots, name string, state jso
 	if err := json.Unmarshal(state, &v); err != nil {
 		return fmt.Errorf("%w: %w", oplog.ErrDamaged, err)
 	}
-	for _, h := range [...]object.Hash{v.Head, v.Root, v.Block, v.Object} {
+	for _, h := range [...]object.Hash{v.Head, v.Root, v.Block, v.Object, v.Directory} {
 		if h.IsZero() {
 			continue
 		}

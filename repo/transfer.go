@@ -23,7 +23,7 @@ type receiver struct {
 	begin    func() error // called before the first object is stored
 
 	Transfer
-	blocks []object.Hash // that came, ancestors first; those of Directories are not among them
+	blocks []object.Hash // that came, ancestors first, but for the genesis of Directories
 }
 
 func (r *Repo) newReceiver(l *branch.Ledger, w store.Writer, from Source) *receiver {
@@ -148,7 +148,7 @@ func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineag
 		if lineage = b.Lineage; lineage.IsZero() {
 			lineage = h
 		}
-		if !b.Branch.IsZero() {
+		if !b.Branch.IsZero() || !b.Parent.IsZero() {
 			rc.blocks = append(rc.blocks, h)
 		}
 		return lineage, b.Producer, key.DomainBlock, true, nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"aergo/branch"
-	"aergo/consensus/directory"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -46,7 +45,7 @@ func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) 
 	}
 	// What is on a branch of ours is judged like anything else.
 	v.judge = &judge{
-		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{}, directories: map[object.Hash]*directory.Directory{},
+		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{},
 	}
 	done := uint64(0)
 	err = v.judge.checkAll(ctx, ids, func(b judged) error {

@@ -162,6 +162,8 @@ func ruleOf(r object.Reason) string {
 		return "the row's key does not fit the table's key columns"
 	case object.ReasonResolver:
 		return "the branch's merge logic leaves it out"
+	case object.ReasonRevoked:
+		return "its author's key is revoked"
 	}
 	return r.String()
 }

@@ -1,45 +1,34 @@
-// Package directory is a repository's Distributed Directory: who owns the repository and
-// who may write to it.
+// Package directory is a repository's Distributed Directory: who owns the repository, whose
+// keys count, and who may do what.
 //
-// A Directory is a chain of its own. This version knows its first block only: the genesis,
-// whose producer is the owner and the only delegate. The genesis of a new ledger names no
-// lineage, and its own hash becomes the lineage; the genesis of a clone is a fork: it
-// names the lineage that it shares and the Directory that it was cloned from.
+// A Directory is a chain of its own. Its first block is the genesis, whose producer is the
+// owner and the only delegate. The genesis of a new ledger names no lineage, and its own hash
+// becomes the lineage; the genesis of a clone is a fork: it names the lineage that it shares
+// and the block of the Directory that it was cloned from. Later blocks take batches like those
+// of any branch; what they may do to the rows of its tables is the system contract of this
+// package (Check). DIRECTORY.md specifies the tables and the rules.
 //
-// The package refuses to hold keys or to decide about blocks; it only says whose word counts.
+// The package refuses to hold keys, to execute blocks and to know branches by more than their
+// names; it only says whose word counts.
 package directory
 
 import (
-	"context"
-	"errors"
-	"fmt"
-
-	"aergo/repo/key"
 	"aergo/repo/object"
-	"aergo/repo/store"
 )
-
-// ErrInvalid is wrapped when a genesis breaks a rule.
-var ErrInvalid = errors.New("invalid directory")
-
-// maxForks bounds the chain of forks of forks that Load follows.
-const maxForks = 64
 
 // NonceSize is the length of the random bytes that make a genesis unlike any other.
 const NonceSize = 16
 
-// Directory is who a repository belongs to.
+// Directory is a repository's Directory at one of its blocks. It is immutable.
 type Directory struct {
-	ID       object.Hash // of its genesis
+	ID       object.Hash // of the block
+	Genesis  object.Hash // of the chain that the block is in
+	Height   uint64
 	Lineage  object.Hash // shared by all forks
-	Owner    object.Identity
-	Upstream []Owned // the Directories that it was forked from, nearest first
-}
-
-// Owned is a Directory's id and owner.
-type Owned struct {
-	ID    object.Hash
-	Owner object.Identity
+	Founder  object.Identity
+	Owner    object.Identity // with the key that is current: who seals blocks
+	Upstream *Directory      // what this one was forked from; nil for the first of a lineage
+	View
 }
 
 // Genesis returns the first header of a Directory. upstream is nil for a new ledger. The
@@ -65,93 +54,40 @@ func Delegates(owner object.Identity) object.Hash {
 	return object.Sum(object.AppendBytes(b, owner.Key[:]))
 }
 
-// Load reads the Directory whose genesis is id, and those it was forked from, and checks
-// their seals.
-func Load(ctx context.Context, objects store.Reader, id object.Hash) (*Directory, error) {
-	d := &Directory{ID: id}
-	for at := id; ; {
-		h, err := genesis(ctx, objects, at)
-		if err != nil {
-			return nil, fmt.Errorf("directory %s: %w", at.Short(), err)
-		}
-		if at == id {
-			d.Owner = h.Producer
-		} else {
-			d.Upstream = append(d.Upstream, Owned{ID: at, Owner: h.Producer})
-		}
-		if h.Directory.IsZero() {
-			d.Lineage = at
-			return d, nil
-		}
-		if len(d.Upstream) == maxForks {
-			return nil, fmt.Errorf("directory %s: %w: more than %d forks", id.Short(), ErrInvalid, maxForks)
-		}
-		at = h.Directory
+// Permission is what a key may do with a branch, at time atMillis. The owner may do all.
+func (d *Directory) Permission(k Key, branch string, atMillis uint64) Permission {
+	if k == d.Owner.Key {
+		return Admin
 	}
+	return d.View.Permission(k, branch, atMillis)
 }
 
-// genesis loads one genesis and checks it. Every genesis of a lineage signs for the
-// lineage that it names; the first one, which is the lineage, for its own hash.
-func genesis(ctx context.Context, objects store.Reader, id object.Hash) (*object.Header, error) {
-	data, err := objects.Get(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	h, err := object.DecodeHeader(data)
-	if err != nil {
-		return nil, err
-	}
-	if !h.Branch.IsZero() || !h.Parent.IsZero() || h.Lineage.IsZero() != h.Directory.IsZero() || len(h.Consensus) != NonceSize {
-		return nil, fmt.Errorf("%w: not a genesis", ErrInvalid)
-	}
-	if h.Delegates != Delegates(h.Producer) {
-		return nil, fmt.Errorf("%w: its delegates are not its producer", ErrInvalid)
-	}
-	lineage := h.Lineage
-	if lineage.IsZero() {
-		lineage = id
-	}
-	seal, err := objects.Seal(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	sig, err := key.SignatureFromBytes(seal)
-	if err != nil {
-		return nil, err
-	}
-	return h, key.Verify(key.Public(h.Producer.Key), key.DomainBlock, lineage, id, sig)
+// MayWrite says whether the holder of a key may write to every branch of the repository.
+func (d *Directory) MayWrite(k Key, atMillis uint64) bool {
+	return d.Permission(k, AnyBranch, atMillis) >= Write
 }
 
-// MayWrite says whether the holder of a key may write to the repository's branches.
-func (d *Directory) MayWrite(k [object.PublicSize]byte) bool { return d.Owner.Key == k }
-
-// Producer returns the delegate that seals blocks which cite the Directory named id: the
-// owner of this Directory or of one that it was forked from.
-func (d *Directory) Producer(id object.Hash) (object.Identity, bool) {
-	if id == d.ID {
-		return d.Owner, true
-	}
-	for _, up := range d.Upstream {
-		if up.ID == id {
-			return up.Owner, true
+// Answers returns the Directory, this one or one upstream, whose chain begins with a genesis;
+// nil if none does.
+func (d *Directory) Answers(genesis object.Hash) *Directory {
+	for at := d; at != nil; at = at.Upstream {
+		if at.Genesis == genesis {
+			return at
 		}
 	}
-	return object.Identity{}, false
+	return nil
 }
 
-// Native says whether a block that cites the Directory named id and was made by producer
-// may stand in this repository's own chains: this Directory or one upstream answers for
-// it; or its producer owns one of them, and made the block in another clone of the
-// lineage. Any other block is foreign: its transactions come in only by a merge.
-func (d *Directory) Native(id object.Hash, producer [object.PublicSize]byte) bool {
-	if who, ok := d.Producer(id); ok {
-		return who.Key == producer
+// Native says whether a block that cites a Directory and was made by producer may stand in
+// the own chains of the repository of this one: this Directory's chain or one upstream
+// answers for it; or its producer owns one of them, and made the block in another clone of
+// the lineage. Any other block is foreign: its transactions come in only by a merge.
+func (d *Directory) Native(cited *Directory, producer Key) bool {
+	if d.Answers(cited.Genesis) != nil {
+		return cited.Owner.Key == producer
 	}
-	if d.MayWrite(producer) {
-		return true
-	}
-	for _, up := range d.Upstream {
-		if up.Owner.Key == producer {
+	for at := d; at != nil; at = at.Upstream {
+		if at.Owner.Key == producer {
 			return true
 		}
 	}

@@ -51,12 +51,13 @@ const (
 	ReasonMalformed    Reason = 12 // the transaction's payload cannot be read
 	ReasonBadKey       Reason = 13 // the row's key does not fit the schema's key columns
 	ReasonResolver     Reason = 14 // the branch's resolver left it out
-	reasonCount               = 15
+	ReasonRevoked      Reason = 15 // its author's key is revoked
+	reasonCount               = 16
 )
 
 var reasonNames = [reasonCount]string{
 	"none", "field-changed", "row-gone", "row-exists", "row-changed", "row-missing", "type", "no-such-column",
-	"limit", "kept-ours", "superseded", "inherited", "malformed", "bad-key", "resolver",
+	"limit", "kept-ours", "superseded", "inherited", "malformed", "bad-key", "resolver", "revoked",
 }
 
 // Conflict says whether r is a disagreement with what others did, rather than a fault of
