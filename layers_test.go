@@ -52,7 +52,7 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
+				"cmd/aergo/ui", "net/problem", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
 				"testdata/multicodec",
 			},
@@ -61,6 +61,14 @@ func house() []room {
 		},
 		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
 		{path: "cmd/aergo/ui", outside: []string{lipgloss, ansi, term, termenv}},
+		{
+			path: "net/problem",
+			// It knows every sentinel that a user can meet.
+			below: []string{
+				"net/transfer", "net/peer", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format",
+				"contract/value", "repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
+			},
+		},
 		{
 			path: "net/transfer",
 			// It knows no network: streams are given to it.

@@ -9,6 +9,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/store"
 )
 
 type verifiedJSON struct {
@@ -101,7 +102,7 @@ func (a *app) fsck(ctx context.Context) error {
 		if err := a.printFsck(f); err != nil || len(f.Problems) == 0 {
 			return err
 		}
-		return &damagedError{len(f.Problems)}
+		return hinted("restore what is damaged from a clone or a backup", &damagedError{len(f.Problems)})
 	})
 }
 
@@ -111,6 +112,8 @@ type damagedError struct{ problems int }
 func (e *damagedError) Error() string {
 	return "repository is damaged: " + count(uint64(e.problems), "problem", "")
 }
+
+func (e *damagedError) Unwrap() error { return store.ErrCorrupt }
 
 func (a *app) printFsck(f repo.FsckReport) error {
 	if a.ui.JSON {

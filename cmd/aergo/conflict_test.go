@@ -40,7 +40,7 @@ func TestMergeTellsOnATerminal(t *testing.T) {
 	for _, trial := range []string{"--dry-run", "--strict"} {
 		want := 0
 		if trial == "--strict" {
-			want = exitNo
+			want = 1
 		}
 		if code := d.run(t.Context(), "merge", "feature", trial); code != want {
 			t.Fatalf("%s: exit code %d: %s", trial, code, d.err.String())

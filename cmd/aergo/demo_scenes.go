@@ -1,5 +1,7 @@
 package main
 
+import "aergo/net/problem"
+
 // demoScenes is the story. It happened: the rows, the days, where git's merge stopped, and
 // what the people made of it. Authors are numbered, as in the data; the keeper stands for
 // the maintainers.
@@ -9,7 +11,7 @@ func demoScenes() []demoScene {
 	}
 	keeper, a012, a004 := in("keeper", "codecs"), in("a012", "zeronet"), in("a004", "formats")
 	same := keeper("import", "../after.csv", "--table", "codecs", "--delete-missing", "--if-changed")
-	same.exit = exitNo
+	same.exit = int(problem.ExitNo)
 	return []demoScene{
 		{`A table of codes that 105 people keep by pull requests, as it was on 9 June 2019 but for
    one name for a code that has two. A row is found by its code. Every row is a transaction,

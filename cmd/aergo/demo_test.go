@@ -34,7 +34,7 @@ func runDemo(t *testing.T, args ...string) (exit int, out, errs string) {
 func TestDemoPlaysToItsEnd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "play")
 	exit, out, errs := runDemo(t, dir)
-	if exit != exitDone || errs != "" {
+	if exit != 0 || errs != "" {
 		t.Fatalf("exit code %d, and says %s", exit, errs)
 	}
 	for _, want := range []string{
@@ -55,7 +55,7 @@ func TestDemoPlaysToItsEnd(t *testing.T) {
 	}
 	before := folderNames(t, dir)
 	exit, _, errs = runDemo(t, dir)
-	if exit != exitUsage || !strings.Contains(errs, "is not empty") || !slices.Equal(before, folderNames(t, dir)) {
+	if exit != 2 || !strings.Contains(errs, "is not empty") || !slices.Equal(before, folderNames(t, dir)) {
 		t.Errorf("in a folder with something in it: exit code %d, and says %s", exit, errs)
 	}
 }
@@ -75,7 +75,7 @@ func folderNames(t *testing.T, dir string) []string {
 
 func TestDemoForScripts(t *testing.T) {
 	exit, out, errs := runDemo(t, "--json", filepath.Join(t.TempDir(), "play"))
-	if exit != exitDone || errs != "" {
+	if exit != 0 || errs != "" {
 		t.Fatalf("exit code %d, and says %s", exit, errs)
 	}
 	want := 0

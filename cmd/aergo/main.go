@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"aergo/cmd/aergo/ui"
+	"aergo/net/problem"
 )
 
 func main() {
@@ -64,16 +65,16 @@ func run(ctx context.Context, args []string, streams *ui.Streams, env environmen
 		err = flushErr
 	}
 	if err == nil {
-		return exitDone
+		return int(problem.ExitDone)
 	}
 	v := judge(ctx, err)
 	if v.silent {
-		return v.exit
+		return int(v.exit)
 	}
 	// A flag before the mistake was not read yet, but the user has asked for JSON.
 	streams.JSON = streams.JSON || wantsJSON(args)
 	streams.Error(v.problem)
-	return v.exit
+	return int(v.exit)
 }
 
 // wantsJSON says whether --json is among arguments that could not be parsed.

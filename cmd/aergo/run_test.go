@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/contract/table"
 	"aergo/contract/table/format"
+	"aergo/net/problem"
 	"aergo/repo"
 	"aergo/repo/key"
 	"aergo/repo/lock"
@@ -125,7 +127,7 @@ func TestExitCodes(t *testing.T) {
 	cancel()
 	for _, c := range []struct {
 		err  error
-		exit int
+		exit problem.Exit
 		code string
 	}{
 		{repo.ErrConflict, 1, "conflict"},
@@ -160,7 +162,7 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: no hint", c.err)
 		}
 	}
-	if v := judge(ctx, errNo); v.exit != exitNo || !v.silent {
+	if v := judge(ctx, errNo); v.exit != problem.ExitNo || !v.silent {
 		t.Errorf("a plain no: %+v", v)
 	}
 }
@@ -171,14 +173,10 @@ func TestWordsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, group := range [][]kind{usageKinds(), answerKinds(), missingKinds(), permissionKinds(), integrityKinds(), storageKinds()} {
-		for _, k := range group {
-			if !strings.Contains(string(text), "`"+k.code+"`") {
-				t.Errorf("%v: word %q is not documented", k.is, k.code)
-			}
-			if k.hint == "" {
-				t.Errorf("%v: no hint", k.is)
-			}
+	for _, k := range problem.Kinds() {
+		row := regexp.MustCompile(fmt.Sprintf("(?m)^\\| %d \\|.*`%s`", k.Exit, k.Code))
+		if !row.Match(text) {
+			t.Errorf("%s: word %q is not documented with exit code %d", k.ID, k.Code, k.Exit)
 		}
 	}
 }
@@ -206,7 +204,7 @@ func TestInterrupted(t *testing.T) {
 		if args[0] == "put" {
 			cancel()
 		}
-		if code := d.run(ctx, append(args, "--json")...); code != exitInterrupted {
+		if code := d.run(ctx, append(args, "--json")...); code != 130 {
 			t.Errorf("%s: exit code %d: %s%s", args, code, d.out.String(), d.err.String())
 		}
 		cancel()
