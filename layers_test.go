@@ -41,6 +41,8 @@ const (
 	sqlite   = "github.com/ncruces/go-sqlite3"
 	libp2p   = "github.com/libp2p/go-libp2p"
 	multi    = "github.com/multiformats/go-multiaddr"
+	mstream  = "github.com/multiformats/go-multistream"
+	quic     = "github.com/quic-go/quic-go"
 )
 
 // house is the map: imports run downwards only.
@@ -52,7 +54,7 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "net/problem", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
+				"cmd/aergo/ui", "net/problem", "net/peer", "net/transfer", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
 				"testdata/multicodec",
 			},
@@ -78,7 +80,7 @@ func house() []room {
 			outside: []string{billy, zstd},
 			tests:   []string{"net/peer", "contract/value"},
 		},
-		{path: "net/peer", below: []string{"repo/ref", "repo/durable"}, outside: []string{billy, libp2p, multi}},
+		{path: "net/peer", below: []string{"repo/ref", "repo/key", "repo/durable"}, outside: []string{billy, libp2p, multi, mstream, quic}},
 		{
 			path: "repo/replay",
 			below: []string{

@@ -34,8 +34,15 @@ type Cloned struct {
 	Transfer Transfer
 }
 
-// lockFile may lie in a folder before there is a repository in it.
-const lockFile = "lock"
+const (
+	// SpoolFolder, in a repository's folder, is for whoever brings objects from elsewhere:
+	// what a transfer that was cut has left there spares the next one to ask for it.
+	SpoolFolder = "spool"
+	lockFile    = "lock"
+)
+
+// mayPrecede says whether something may lie in a folder before there is a repository in it.
+func mayPrecede(name string) bool { return name == lockFile || name == SpoolFolder }
 
 // Clone makes a repository in fs, an empty folder, of another one: all its branches as
 // those of a remote, its tags, and a branch of our own at the head of one of them. Its
@@ -96,7 +103,7 @@ func prepareFolder(ctx context.Context, fs billy.Filesystem, opts Options) error
 		return ignore(err, os.ErrNotExist)
 	}
 	for _, info := range infos {
-		if info.Name() != lockFile {
+		if !mayPrecede(info.Name()) {
 			return fmt.Errorf("%w: the folder holds %q", ErrExists, info.Name())
 		}
 	}
@@ -111,7 +118,7 @@ func removeContents(fs billy.Filesystem) error {
 		return err
 	}
 	for _, info := range infos {
-		if name := info.Name(); name != lockFile && name != incomingFile {
+		if name := info.Name(); !mayPrecede(name) && name != incomingFile {
 			err = errors.Join(err, util.RemoveAll(fs, name))
 		}
 	}

@@ -114,6 +114,12 @@ func (a *app) options(repository string) (opts repo.Options, done func(), err er
 	bars := &bars{streams: a.ui}
 	opts.Progress = bars.show
 	opts.OpenPath = a.openPath
+	home, err := a.home()
+	if err != nil {
+		return opts, nil, err
+	}
+	c := &connector{app: a, home: home, repository: repository, identity: opts.Identity, keys: opts.Keys, progress: bars.show}
+	opts.Dial = c.dial
 	return opts, bars.done, nil
 }
 

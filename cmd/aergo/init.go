@@ -67,7 +67,7 @@ func (a *app) init(ctx context.Context, dir string) error {
 
 // inNewFolder runs fn with a folder at path, and with the folders above it. If fn fails,
 // the folder goes again with all that is in it, and those above it, as far as they were
-// not there before.
+// not there before. What a transfer that was cut has left for the next one stays.
 func inNewFolder(path string, fn func() error) error {
 	var made []string // deepest first
 	for at := path; ; at = filepath.Dir(at) {
@@ -81,10 +81,23 @@ func inNewFolder(path string, fn func() error) error {
 		err = fn()
 	}
 	if err != nil && len(made) > 0 {
-		_ = os.RemoveAll(path)
+		_ = removeBut(path, repo.SpoolFolder)
 		for _, at := range made[1:] {
 			_ = os.Remove(at) // which keeps what somebody else has put there
 		}
 	}
 	return err
+}
+
+// removeBut removes a folder with all that is in it, but for what is in one folder there.
+func removeBut(path, kept string) error {
+	entries, err := os.ReadDir(path)
+	for _, e := range entries {
+		if e.Name() == kept {
+			_ = os.Remove(filepath.Join(path, kept)) // if it is empty
+			continue
+		}
+		err = errors.Join(err, os.RemoveAll(filepath.Join(path, e.Name())))
+	}
+	return errors.Join(err, os.Remove(path))
 }

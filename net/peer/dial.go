@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	libpeer "github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/core/sec"
 	"github.com/multiformats/go-multiaddr"
@@ -39,7 +38,7 @@ func (h *Host) Open(ctx context.Context, to Address, protocolName string) (Strea
 	if err != nil {
 		return nil, "", err
 	}
-	s, err := h.host.NewStream(ctx, p, protocol.ID(protocolName))
+	s, err := h.net.open(ctx, p, protocol.ID(protocolName))
 	if errors.Is(ctx.Err(), context.Canceled) {
 		if err == nil {
 			_ = s.Reset()
@@ -144,7 +143,7 @@ func (h *Host) connectTo(ctx context.Context, id ID, places ...string) error {
 		}
 		byTCP, byQUIC = append(byTCP, tcp), append(byQUIC, quic)
 	}
-	err = h.dial(ctx, p, byTCP)
+	err = h.net.connect(ctx, p, byTCP)
 	if err != nil && !isAnswer(err) && ctx.Err() == nil {
 		patience := ctx
 		if errors.Is(err, syscall.ECONNREFUSED) {
@@ -153,7 +152,7 @@ func (h *Host) connectTo(ctx context.Context, id ID, places ...string) error {
 			patience, cancel = context.WithTimeout(ctx, refusedPatience)
 			defer cancel()
 		}
-		if again := h.dial(patience, p, byQUIC); again == nil || isAnswer(again) {
+		if again := h.net.connect(patience, p, byQUIC); again == nil || isAnswer(again) {
 			err = again
 		}
 	}
@@ -171,13 +170,6 @@ func (h *Host) connectTo(ctx context.Context, id ID, places ...string) error {
 
 // refusedPatience is how long QUIC may take to answer where TCP was refused.
 const refusedPatience = time.Second
-
-// dial makes a connection to a peer at one of these addresses, and at no other one that
-// libp2p may remember.
-func (h *Host) dial(ctx context.Context, p libpeer.ID, addrs []multiaddr.Multiaddr) error {
-	h.host.Peerstore().ClearAddrs(p)
-	return h.host.Connect(ctx, libpeer.AddrInfo{ID: p, Addrs: addrs})
-}
 
 // isAnswer says whether somebody answered, with another key.
 func isAnswer(err error) bool {

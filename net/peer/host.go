@@ -11,17 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
-	libhost "github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
-	"github.com/libp2p/go-libp2p/p2p/muxer/yamux"
-	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
-	"github.com/libp2p/go-libp2p/p2p/net/swarm"
-	"github.com/libp2p/go-libp2p/p2p/security/noise"
-	libtls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	libquic "github.com/libp2p/go-libp2p/p2p/transport/quic"
-	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -60,7 +51,7 @@ var ErrNotLoopback = errors.New("others than this machine can reach this address
 // Host is this machine among its peers. It is safe for concurrent use.
 type Host struct {
 	opts   Options
-	host   libhost.Host
+	net    *connections
 	ctx    context.Context
 	cancel context.CancelFunc
 
@@ -81,29 +72,11 @@ func New(opts Options) (*Host, error) {
 	if err := checkListen(opts); err != nil {
 		return nil, err
 	}
-	resources, err := opts.Limits.manager()
+	n, err := newConnections(opts)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w", err)
 	}
-	conns, err := connmgr.NewConnManager(opts.Limits.Conns*3/4, opts.Limits.Conns, connmgr.WithGracePeriod(time.Minute))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("peer: %w", err), resources.Close())
-	}
-	mux := *yamux.DefaultTransport
-	mux.MaxStreamWindowSize = uint32(opts.Limits.StreamBytes)
-	h, err := libp2p.New(
-		libp2p.Identity(opts.Identity.key()), libp2p.ResourceManager(resources), libp2p.ConnectionManager(conns),
-		libp2p.Transport(tcp.NewTCPTransport), libp2p.Transport(libquic.NewTransport),
-		// TLS before Noise: it carries about twice as much.
-		libp2p.Security(libtls.ID, libtls.New), libp2p.Security(noise.ID, noise.New),
-		libp2p.Muxer(yamux.ID, &mux), libp2p.WithDialTimeout(opts.DialTimeout),
-		libp2p.NoListenAddrs, libp2p.DisableRelay(), libp2p.DisableMetrics(), libp2p.DisableIdentifyAddressDiscovery(),
-		libp2p.Ping(false), libp2p.UserAgent("aergo"), libp2p.ForceReachabilityPrivate(),
-	)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("peer: %w", err), conns.Close(), resources.Close())
-	}
-	out := &Host{opts: opts, host: h}
+	out := &Host{opts: opts, net: n}
 	out.ctx, out.cancel = context.WithCancel(context.Background())
 	for _, hostPort := range opts.Listen {
 		if err := out.listen(hostPort); err != nil {
@@ -151,11 +124,11 @@ func (h *Host) listenOnce(at netip.AddrPort) error {
 	if err != nil {
 		return err
 	}
-	before := h.host.Network().ListenAddresses()
-	if err := h.host.Network().Listen(byTCP); err != nil {
+	before := h.net.ListenAddresses()
+	if err := h.net.Listen(byTCP); err != nil {
 		return err
 	}
-	opened := slices.DeleteFunc(h.host.Network().ListenAddresses(), func(a multiaddr.Multiaddr) bool {
+	opened := slices.DeleteFunc(h.net.ListenAddresses(), func(a multiaddr.Multiaddr) bool {
 		return slices.ContainsFunc(before, a.Equal)
 	})
 	if at.Port() == 0 && len(opened) == 1 {
@@ -165,10 +138,8 @@ func (h *Host) listenOnce(at netip.AddrPort) error {
 			}
 		}
 	}
-	if err := h.host.Network().Listen(byQUIC); err != nil {
-		if s, ok := h.host.Network().(*swarm.Swarm); ok {
-			s.ListenClose(opened...)
-		}
+	if err := h.net.Listen(byQUIC); err != nil {
+		h.net.ListenClose(opened...)
 		return err
 	}
 	return nil
@@ -181,9 +152,9 @@ func (h *Host) ID() ID { return h.opts.Identity.ID() }
 // repository.
 func (h *Host) Addresses() []Address {
 	var found []Address
-	all, err := h.host.Network().InterfaceListenAddresses()
+	all, err := h.net.InterfaceListenAddresses()
 	if err != nil {
-		all = h.host.Network().ListenAddresses()
+		all = h.net.ListenAddresses()
 	}
 	for _, a := range all {
 		if _, err := a.ValueForProtocol(multiaddr.P_TCP); err != nil {
@@ -210,7 +181,7 @@ func compareText(a, b string) int {
 // Handle has fn called for every stream of a protocol that a peer opens, each in a goroutine
 // of its own. fn closes the stream. ctx ends when the host is closed, which waits for fn.
 func (h *Host) Handle(name string, fn func(ctx context.Context, from ID, s Stream)) {
-	h.host.SetStreamHandler(protocol.ID(name), func(s network.Stream) {
+	h.net.serve(protocol.ID(name), func(s network.Stream) {
 		h.mu.Lock()
 		if h.closed {
 			h.mu.Unlock()
@@ -231,13 +202,13 @@ func (h *Host) Disconnect(id ID) error {
 	if err != nil {
 		return err
 	}
-	return h.host.Network().ClosePeer(p)
+	return h.net.ClosePeer(p)
 }
 
 // Peers returns who is connected, sorted.
 func (h *Host) Peers() []ID {
 	var all []ID
-	for _, p := range h.host.Network().Peers() {
+	for _, p := range h.net.Peers() {
 		all = append(all, ID(p.String()))
 	}
 	slices.Sort(all)
@@ -245,13 +216,18 @@ func (h *Host) Peers() []ID {
 }
 
 // Close ends all streams and connections, and waits for the functions that handle them.
+// Closing it again does nothing.
 func (h *Host) Close() error {
 	h.mu.Lock()
+	before := h.closed
 	h.closed = true
 	h.mu.Unlock()
+	if before {
+		return nil
+	}
 	h.cancel()
 	h.handlers.Wait()
-	if err := h.host.Close(); err != nil {
+	if err := h.net.Close(); err != nil {
 		return fmt.Errorf("peer: %w", err)
 	}
 	return nil

@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/libp2p/go-libp2p/core/network"
-	"github.com/multiformats/go-multiaddr"
 )
 
 func TestStreamsByEveryFormOfAddress(t *testing.T) {
@@ -45,20 +44,15 @@ func TestTransports(t *testing.T) {
 	must(t, err)
 	for _, a := range []interface{ String() string }{byTCP, byQUIC} {
 		found := false
-		for _, l := range server.host.Network().ListenAddresses() {
+		for _, l := range server.net.ListenAddresses() {
 			found = found || l.String() == a.String()
 		}
 		if !found {
-			t.Errorf("does not listen at %s, only at %v", a, server.host.Network().ListenAddresses())
+			t.Errorf("does not listen at %s, only at %v", a, server.net.ListenAddresses())
 		}
 	}
 	// Where nothing listens by TCP, QUIC gets through, to a peer that is not known, too.
-	tcpOnly := server.host.Network()
-	closer, ok := tcpOnly.(interface{ ListenClose(...multiaddr.Multiaddr) })
-	if !ok {
-		t.Fatal("cannot close one listener")
-	}
-	closer.ListenClose(byTCP)
+	server.net.ListenClose(byTCP)
 	client := start(t, Options{})
 	if id, err := says(t, client, Address{HostPort: at}); err != nil || id != server.ID() {
 		t.Errorf("by QUIC: %s, %v", id, err)
@@ -246,7 +240,7 @@ func TestConnectionFlood(t *testing.T) {
 	}
 	// What the system has queued and the host has not taken costs the host nothing.
 	held := 0
-	must(t, server.host.Network().ResourceManager().ViewSystem(func(s network.ResourceScope) error {
+	must(t, server.net.ResourceManager().ViewSystem(func(s network.ResourceScope) error {
 		held = s.Stat().NumConnsInbound
 		return nil
 	}))

@@ -15,7 +15,7 @@ import (
 type Limits struct {
 	Conns          int     // in and out: 512
 	ConnsPerIP     int     // from one address that is not this machine's: 128
-	ConnsPerPeer   int     // 16
+	ConnsPerPeer   int     // 128
 	StreamsPerPeer int     // 128
 	Streams        int     // 2,048
 	ConnsPerSecond float64 // new ones from one such address, beyond ConnsPerIP at once: 32
@@ -31,7 +31,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	or(&l.Conns, 512)
 	or(&l.ConnsPerIP, 128)
-	or(&l.ConnsPerPeer, 16)
+	or(&l.ConnsPerPeer, 128)
 	or(&l.StreamsPerPeer, 128)
 	or(&l.Streams, 2048)
 	or(&l.StreamBytes, 8<<20)

@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// Protocol is the name of this package's streams, where streams are opened by name.
+const Protocol = "/aergo/transfer/1"
+
 // Stream is a two-way stream of bytes, such as a net.Conn. If it has a Reset, that ends
 // both directions at once; otherwise Close is taken to.
 type Stream interface {

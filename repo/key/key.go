@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"aergo/repo/object"
 
@@ -28,6 +29,8 @@ var (
 	ErrBadSignature = errors.New("bad signature")
 	// ErrPrivate is wrapped when something tries to marshal a private key.
 	ErrPrivate = errors.New("private keys are not marshalled")
+	// ErrNoHandshake says that a message to be signed is of no handshake.
+	ErrNoHandshake = errors.New("a key signs records and handshakes only")
 )
 
 // Public is an Ed25519 public key, as the 32 bytes of RFC 8032. The zero Public is a
@@ -186,6 +189,17 @@ func (p Private) Sign(d Domain, lineage, id object.Hash) Signature {
 	}
 	var buf [messageCap]byte
 	return Signature(ed25519.Sign(p.secret()[:], d.appendMessage(buf[:0], lineage, id)))
+}
+
+// SignHandshake signs what a secure connection asks for, so that the other end knows whose it
+// is. It signs no other message than those of libp2p's handshakes over TLS 1.3 and Noise,
+// which no record's message begins like: the error wraps ErrNoHandshake.
+func (p Private) SignHandshake(message []byte) (Signature, error) {
+	text := string(message[:min(len(message), 64)])
+	if p.secret == nil || !strings.HasPrefix(text, "libp2p-tls-handshake:") && !strings.HasPrefix(text, "noise-libp2p-static-key:") {
+		return Signature{}, ErrNoHandshake
+	}
+	return Signature(ed25519.Sign(p.secret()[:], message)), nil
 }
 
 // String names the key by its public half.

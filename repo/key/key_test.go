@@ -199,3 +199,27 @@ func FuzzParsePublic(f *testing.F) {
 		}
 	})
 }
+
+// What a connection has signed must be of no use as the signature of a record.
+func TestHandshakesOnly(t *testing.T) {
+	priv := FromSeed([SeedSize]byte{1})
+	for _, d := range []Domain{DomainBatch, DomainOrder, DomainBlock, DomainTag} {
+		if _, err := priv.SignHandshake(d.appendMessage(nil, object.Hash{1}, object.Hash{2})); !errors.Is(err, ErrNoHandshake) {
+			t.Errorf("%s: %v", d, err)
+		}
+	}
+	for _, message := range []string{"", "libp2p-tls-handshake", "x libp2p-tls-handshake:"} {
+		if _, err := priv.SignHandshake([]byte(message)); !errors.Is(err, ErrNoHandshake) {
+			t.Errorf("%q: %v", message, err)
+		}
+	}
+	message := []byte("libp2p-tls-handshake:" + strings.Repeat("k", 100))
+	sig, err := priv.SignHandshake(message)
+	public := priv.Public()
+	if err != nil || !ed25519.Verify(public[:], message, sig[:]) {
+		t.Errorf("handshake: %v", err)
+	}
+	if _, err := (Private{}).SignHandshake(message); !errors.Is(err, ErrNoHandshake) {
+		t.Errorf("no key: %v", err)
+	}
+}
