@@ -54,15 +54,15 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "net/problem", "net/peer", "net/transfer", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
-				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object",
+				"cmd/aergo/ui", "net/problem", "net/peer", "net/transfer", "repo/diagram", "repo/shape", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
+				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object", "repo/words",
 				"testdata/multicodec",
 			},
 			outside: []string{billy, cobra, pflag},
-			tests:   []string{"testdata/rows", script, zstd},
+			tests:   []string{"testdata/rows", "testdata/trees", script, zstd},
 		},
 		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
-		{path: "cmd/aergo/ui", outside: []string{lipgloss, ansi, term, termenv}},
+		{path: "cmd/aergo/ui", below: []string{"repo/words"}, outside: []string{lipgloss, ansi, term, termenv}},
 		{
 			path: "net/problem",
 			// It knows every sentinel that a user can meet.
@@ -81,6 +81,16 @@ func house() []room {
 			tests:   []string{"net/peer", "contract/value"},
 		},
 		{path: "net/peer", below: []string{"repo/ref", "repo/key", "repo/durable"}, outside: []string{billy, libp2p, multi, mstream, quic}},
+		{
+			path:  "repo/diagram",
+			below: []string{"repo", "contract/table/format", "repo/state/key", "repo/words"},
+			tests: []string{"testdata/trees"},
+		},
+		{
+			path:  "repo/shape",
+			below: []string{"repo", "contract/table", "contract/table/format", "contract/value", "repo/ref", "repo/state/key", "repo/object"},
+		},
+		{path: "testdata/trees", below: []string{"repo", "repo/state/key"}},
 		{
 			path: "repo/replay",
 			below: []string{
@@ -135,6 +145,7 @@ func house() []room {
 		{path: "repo/store/derived", outside: []string{leveldb}},
 		{path: "repo/durable", outside: []string{billy}},
 		{path: "repo/object"},
+		{path: "repo/words"},
 		{path: "repo/store/faultfs", outside: []string{billy}},
 		{path: "testdata/multicodec"},
 		{path: "testdata/rows"},

@@ -2,26 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
-	"aergo/repo/object"
+	"aergo/repo/shape"
 )
-
-type blamedJSON struct {
-	Field   string          `json:"field"`
-	Value   json.RawMessage `json:"value"`
-	Block   object.Hash     `json:"block"`
-	Height  uint64          `json:"height"`
-	Time    time.Time       `json:"time"`
-	Author  string          `json:"author"`
-	Batch   object.Hash     `json:"batch"`
-	Message string          `json:"message"`
-}
 
 func newBlame(a *app) *cobra.Command {
 	var at string
@@ -48,8 +35,7 @@ func (a *app) blame(ctx context.Context, tableName, key, at string) error {
 			ui.Column{Title: "TIME"}, ui.Column{Title: "AUTHOR"}, ui.Column{Title: "MESSAGE"})
 		for _, b := range list {
 			if a.ui.JSON {
-				line := blamedJSON{b.Field, valueShape(b.Value), b.Block, b.Height, b.Time, b.Author.Name, b.Batch, b.Note}
-				if err := a.ui.PrintJSON(line); err != nil {
+				if err := a.ui.PrintJSON(shape.OfBlamed(b)); err != nil {
 					return err
 				}
 				continue

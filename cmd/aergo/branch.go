@@ -8,6 +8,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 func newBranch(a *app) *cobra.Command {
@@ -64,7 +65,7 @@ func (a *app) createBranch(ctx context.Context, name, at, logic string) error {
 			return err
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(nameJSON{Name: name, Block: b.Head})
+			return a.ui.PrintJSON(shape.Name{Name: name, Block: b.Head})
 		}
 		return a.ui.Printf("Made branch %s at block %s\n", b.Name, b.Head.Short())
 	})
@@ -80,7 +81,7 @@ func (a *app) foundBranch(ctx context.Context, r repo.Door, name ref.Name, at, l
 		return err
 	}
 	if a.ui.JSON {
-		return a.ui.PrintJSON(nameJSON{Name: string(name), Block: b.Head, Logic: logicShape(fixed)})
+		return a.ui.PrintJSON(shape.Name{Name: string(name), Block: b.Head, Logic: shape.OfLogic(fixed)})
 	}
 	return a.ui.Printf("Made branch %s at block %s, with merge logic %s (%s)\n", b.Name, b.Head.Short(), logic, fixed.Hash.Short())
 }
@@ -96,7 +97,7 @@ func (a *app) deleteBranch(ctx context.Context, name string, anyway bool) error 
 			return meantName(ctx, r, name, branchNames, err)
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(nameJSON{Name: name, Block: b.Head, Deleted: true})
+			return a.ui.PrintJSON(shape.Name{Name: name, Block: b.Head, Deleted: true})
 		}
 		return a.ui.Printf("Deleted branch %s, which was at block %s\n", b.Name, b.Head.Short())
 	})
@@ -108,20 +109,20 @@ func (a *app) listBranches(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var list []nameJSON
+		var list []shape.Name
 		for _, b := range all {
 			logic, err := r.MergeLogic(ctx, b.Name)
 			if err != nil {
 				return err
 			}
-			list = append(list, nameJSON{Name: string(b.Name), Block: b.Head, Current: b.Name == current, Logic: logicShape(logic)})
+			list = append(list, shape.Name{Name: string(b.Name), Block: b.Head, Current: b.Name == current, Logic: shape.OfLogic(logic)})
 		}
 		return a.printNames(list)
 	})
 }
 
 // printNames lists branches or tags.
-func (a *app) printNames(list []nameJSON) error {
+func (a *app) printNames(list []shape.Name) error {
 	t := a.ui.Table(ui.Column{}, ui.Column{}, ui.Column{}, ui.Column{})
 	for _, n := range list {
 		if a.ui.JSON {

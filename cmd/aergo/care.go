@@ -9,6 +9,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 	"aergo/repo/store"
 )
 
@@ -119,7 +120,7 @@ func (a *app) printFsck(f repo.FsckReport) error {
 	if a.ui.JSON {
 		out := fsckJSON{f.Packs, f.Objects, f.Bytes, f.TornBytes, f.Reachable, f.Refs, f.Pools, f.Operations, []problemJSON{}}
 		for _, p := range f.Problems {
-			out.Problems = append(out.Problems, problemJSON{p.File, p.Offset, p.What, optional(p.Object)})
+			out.Problems = append(out.Problems, problemJSON{p.File, p.Offset, p.What, shape.Optional(p.Object)})
 		}
 		return a.ui.PrintJSON(out)
 	}

@@ -9,13 +9,14 @@ import (
 
 	"aergo/repo"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 type clonedJSON struct {
 	initialisedJSON
 	Height   uint64       `json:"height"`
-	Branches []nameJSON   `json:"branches"`
-	Tags     []nameJSON   `json:"tags"`
+	Branches []shape.Name `json:"branches"`
+	Tags     []shape.Name `json:"tags"`
 	Transfer transferJSON `json:"transfer"`
 }
 
@@ -90,10 +91,10 @@ func (a *app) clone(ctx context.Context, from, dir, branch, origin string) error
 func clonedShape(path string, made repo.Cloned) clonedJSON {
 	out := clonedJSON{
 		initialisedJSON: initialisedJSON{Path: path, Branch: string(made.Branch), Block: made.Head},
-		Height:          made.Height, Branches: []nameJSON{}, Tags: tagShapes(made.Tags), Transfer: transferShape(made.Transfer),
+		Height:          made.Height, Branches: []shape.Name{}, Tags: tagShapes(made.Tags), Transfer: transferShape(made.Transfer),
 	}
 	for _, b := range made.Branches {
-		out.Branches = append(out.Branches, nameJSON{Name: string(b.Name), Block: b.Head, Current: b.Name == made.Branch})
+		out.Branches = append(out.Branches, shape.Name{Name: string(b.Name), Block: b.Head, Current: b.Name == made.Branch})
 	}
 	return out
 }

@@ -12,6 +12,7 @@ import (
 	"aergo/contract/value"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 	rowkey "aergo/repo/state/key"
 )
 
@@ -136,7 +137,7 @@ func TestCellsInWords(t *testing.T) {
 func TestRulesHaveWords(t *testing.T) {
 	seen := map[string]bool{}
 	for r := object.ReasonNone + 1; r.Valid(); r++ {
-		words := ruleOf(r)
+		words := shape.Rule(r)
 		if words == r.String() || seen[words] {
 			t.Errorf("%s: %q", r, words)
 		}

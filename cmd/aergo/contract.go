@@ -9,16 +9,8 @@ import (
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
-	"aergo/repo/object"
+	"aergo/repo/shape"
 )
-
-// contractJSON is a contract as list and show tell of it.
-type contractJSON struct {
-	Name   string      `json:"name"`
-	Hash   object.Hash `json:"hash"`
-	Bytes  int         `json:"bytes"`
-	Source string      `json:"source,omitempty"`
-}
 
 // triedJSON is one case of a contract test.
 type triedJSON struct {
@@ -74,10 +66,6 @@ A branch takes its rules when it is made, for good: aergo branch NAME --merge-lo
 	return c
 }
 
-func contractShape(c repo.Contract) contractJSON {
-	return contractJSON{Name: c.Name, Hash: c.Hash, Bytes: len(c.Source)}
-}
-
 func (a *app) listContracts(ctx context.Context, at string) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
 		t := a.ui.Table(ui.Column{}, ui.Column{}, ui.Column{})
@@ -85,7 +73,7 @@ func (a *app) listContracts(ctx context.Context, at string) error {
 		err := r.Contracts(ctx, at, func(c repo.Contract) error {
 			found = true
 			if a.ui.JSON {
-				return a.ui.PrintJSON(contractShape(c))
+				return a.ui.PrintJSON(shape.OfContract(c))
 			}
 			t.Row(c.Name, c.Hash.Short(), count(uint64(len(c.Source)), "byte", ""))
 			return nil
@@ -107,7 +95,7 @@ func (a *app) showContract(ctx context.Context, name, at string) error {
 			return err
 		}
 		if a.ui.JSON {
-			shape := contractShape(c)
+			shape := shape.OfContract(c)
 			shape.Source = string(c.Source)
 			return a.ui.PrintJSON(shape)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sort"
 
@@ -11,6 +10,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/contract/table/format"
 	"aergo/repo"
+	"aergo/repo/shape"
 )
 
 type diffOptions struct {
@@ -18,24 +18,6 @@ type diffOptions struct {
 	table    string
 	stat     bool
 	exitCode bool
-}
-
-type differenceJSON struct {
-	Table  string                     `json:"table"`
-	Key    json.RawMessage            `json:"key"` // null for the table's schema
-	Kind   string                     `json:"kind"`
-	Fields map[string]json.RawMessage `json:"fields"` // [OLD,NEW]
-	// Fields of a changed row that were missing before, or are missing now: null in
-	// Fields can be a value, too.
-	FieldsAdded   []string `json:"fields_added,omitempty"`
-	FieldsRemoved []string `json:"fields_removed,omitempty"`
-}
-
-type diffStatJSON struct {
-	Table   string `json:"table"`
-	Added   uint64 `json:"added"`
-	Removed uint64 `json:"removed"`
-	Changed uint64 `json:"changed"`
 }
 
 func newDiff(a *app) *cobra.Command {
@@ -134,7 +116,7 @@ func isTable(ctx context.Context, r repo.Door, name string) bool {
 
 func (a *app) printDifference(d repo.Difference) error {
 	if a.ui.JSON {
-		return a.ui.PrintJSON(differenceShape(d))
+		return a.ui.PrintJSON(shape.OfDifference(d))
 	}
 	row := ui.RowDiff{Table: d.Table, Key: format.FormatKey(d.Key), Kind: ui.ChangeKind(d.Kind)}
 	if d.Schema {
@@ -155,29 +137,12 @@ func (a *app) printDifference(d repo.Difference) error {
 	return a.ui.PrintRowDiff(row)
 }
 
-func differenceShape(d repo.Difference) differenceJSON {
-	out := differenceJSON{Table: d.Table, Key: keyShape(d.Key), Kind: string(d.Kind), Fields: map[string]json.RawMessage{}}
-	for _, f := range d.Fields {
-		pair := append([]byte{'['}, valueShape(f.Old)...)
-		pair = append(append(pair, ','), valueShape(f.New)...)
-		out.Fields[f.Name] = append(pair, ']')
-		switch {
-		case d.Kind != repo.Changed:
-		case f.Old == nil:
-			out.FieldsAdded = append(out.FieldsAdded, f.Name)
-		case f.New == nil:
-			out.FieldsRemoved = append(out.FieldsRemoved, f.Name)
-		}
-	}
-	return out
-}
-
 func (a *app) diffStat(ctx context.Context, r repo.Door, from, to, tableName string) (differ bool, err error) {
-	counts := map[string]*diffStatJSON{}
+	counts := map[string]*shape.DiffStat{}
 	err = r.Diff(ctx, from, to, tableName, func(d repo.Difference) error {
 		c := counts[d.Table]
 		if c == nil {
-			c = &diffStatJSON{Table: d.Table}
+			c = &shape.DiffStat{Table: d.Table}
 			counts[d.Table] = c
 		}
 		switch {

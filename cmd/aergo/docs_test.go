@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"aergo/cmd/aergo/ui"
+	"aergo/repo/shape"
 )
 
 // shapes are what the headings in docs/json.md document.
@@ -20,32 +21,32 @@ func shapes() map[string]any {
 		"init": &initialisedJSON{},
 		"put, incr, del, apply, schema with columns": &preparedJSON{},
 		"import":         &importedJSON{},
-		"schema":         &schemaJSON{},
+		"schema":         &shape.Schema{},
 		"commit, revert": &committedJSON{},
 		"undo, op log":   &operationJSON{},
-		"status":         &statusJSON{},
+		"status":         &shape.Status{},
 		"get, ls TABLE, export": &struct {
 			Key    json.RawMessage `json:"key"`
 			Fields json.RawMessage `json:"fields"`
 		}{},
-		"ls":                           &tableJSON{},
+		"ls":                           &shape.Table{},
 		"export to a file":             &exportedJSON{},
-		"log":                          &blockJSON{},
-		"show":                         &shownJSON{},
-		"diff":                         &differenceJSON{},
-		"diff --stat":                  &diffStatJSON{},
-		"blame":                        &blamedJSON{},
-		"why, excluded show":           &storyJSON{},
-		"dtt":                          &scheduleJSON{},
-		"branch, tag":                  &nameJSON{},
-		"contract list, contract show": &contractJSON{},
+		"log":                          &shape.Block{},
+		"show":                         &shape.Shown{},
+		"diff":                         &shape.Difference{},
+		"diff --stat":                  &shape.DiffStat{},
+		"blame":                        &shape.Blamed{},
+		"why, excluded show":           &shape.Story{},
+		"dtt":                          &shape.Schedule{},
+		"branch, tag":                  &shape.Name{},
+		"contract list, contract show": &shape.Contract{},
 		"contract test":                &triedJSON{},
 		"checkout":                     &checkoutJSON{},
 		"merge, cherry-pick, excluded replay, excluded drop": &mergedJSON{},
-		"excluded list":         &exclusionJSON{},
-		"excluded list -v":      &listedJSON{},
+		"excluded list":         &shape.Exclusion{},
+		"excluded list -v":      &shape.Listed{},
 		"excluded replay --set": &repairedJSON{},
-		"log --excluded":        &leftOutJSON{},
+		"log --excluded":        &shape.LeftOut{},
 		"clone":                 &clonedJSON{},
 		"remote":                &remoteJSON{},
 		"fetch":                 &fetchedJSON{},

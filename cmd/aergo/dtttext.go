@@ -8,6 +8,7 @@ import (
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
+	"aergo/repo/diagram"
 )
 
 func (a *app) printSchedule(s repo.Schedule) error {
@@ -17,7 +18,7 @@ func (a *app) printSchedule(s repo.Schedule) error {
 	if len(s.Root.Children) == 0 {
 		return a.ui.Printf("\n%s\n", oneLeaf(s))
 	}
-	v := newTreeView(s)
+	v := diagram.NewView(s)
 	if err := a.printHot(s, v); err != nil {
 		return err
 	}
@@ -61,10 +62,10 @@ func oneLeaf(s repo.Schedule) string {
 	case s.Transactions == 1:
 		return "It is alone: there is nothing to share."
 	case len(s.Hot) > 0 && s.Hot[0].Transactions == s.Transactions:
-		return fmt.Sprintf("One after another: all %s meet at %s.", number(uint64(s.Transactions)), ui.Clean(hotName(s.Hot[0].ScheduleRow)))
+		return fmt.Sprintf("One after another: all %s meet at %s.", number(uint64(s.Transactions)), ui.Clean(diagram.HotName(s.Hot[0].ScheduleRow)))
 	case len(s.Hot) > 0:
 		return fmt.Sprintf("One after another: too small to share. %s of %s meet at %s.",
-			number(uint64(s.Hot[0].Transactions)), number(uint64(s.Transactions)), ui.Clean(hotName(s.Hot[0].ScheduleRow)))
+			number(uint64(s.Hot[0].Transactions)), number(uint64(s.Transactions)), ui.Clean(diagram.HotName(s.Hot[0].ScheduleRow)))
 	}
 	return "One after another: too small to share."
 }
@@ -73,24 +74,24 @@ func oneLeaf(s repo.Schedule) string {
 const hotBarWidth = 10
 
 // printHot lists the rows that have letters.
-func (a *app) printHot(s repo.Schedule, v *treeView) error {
+func (a *app) printHot(s repo.Schedule, v *diagram.View) error {
 	if len(s.Hot) == 0 {
 		return a.ui.Printf("\nNo two of them meet: any order gives the same.\n")
 	}
-	if len(v.hot) == 0 {
+	if len(v.Hot) == 0 {
 		return a.ui.Printf("\nNo row stands out: at most %s meet at one.\n", transactions(uint64(s.Hot[0].Transactions)))
 	}
 	return a.painted(func(to *ui.Streams) error {
 		t := to.Table(ui.Column{}, ui.Column{Title: "MEET", Right: true}, ui.Column{}, ui.Column{Title: "AT ROW"}, ui.Column{Title: "FIELD"})
-		nameOf := scheduleRowName
-		if slices.ContainsFunc(v.hot, func(row repo.HotRow) bool {
-			return a.ui.IsTerminal && a.ui.Width > 0 && len(scheduleRowName(row.ScheduleRow)) > a.ui.Width/2
+		nameOf := diagram.RowName
+		if slices.ContainsFunc(v.Hot, func(row repo.HotRow) bool {
+			return a.ui.IsTerminal && a.ui.Width > 0 && len(diagram.RowName(row.ScheduleRow)) > a.ui.Width/2
 		}) {
-			nameOf = shortRowName
+			nameOf = diagram.ShortRowName
 		}
-		for _, row := range v.hot {
+		for _, row := range v.Hot {
 			share := uint64(row.Transactions)
-			t.Row(v.letters[row.ScheduleRow], number(share), bar(share, share, uint64(s.Transactions), hotBarWidth),
+			t.Row(v.Letters[row.ScheduleRow], number(share), bar(share, share, uint64(s.Transactions), hotBarWidth),
 				nameOf(row.ScheduleRow), strings.Join(row.Fields, ", "))
 		}
 		return t.Close()
@@ -98,16 +99,16 @@ func (a *app) printHot(s repo.Schedule, v *treeView) error {
 }
 
 // printTree draws the tree.
-func (a *app) printTree(s repo.Schedule, v *treeView) error {
+func (a *app) printTree(s repo.Schedule, v *diagram.View) error {
 	width := 24
 	if a.ui.IsTerminal && a.ui.Width > 0 {
 		width = min(max(a.ui.Width/6, 8), width)
 	}
 	err := a.painted(func(to *ui.Streams) error {
 		t := to.Table(ui.Column{Title: "BRANCH"}, ui.Column{Title: "LENGTH", Right: true}, ui.Column{Title: "COST", Right: true}, ui.Column{}, ui.Column{Title: "MEET AT"})
-		for i := range v.lines {
-			l := &v.lines[i]
-			t.Row(l.prefix+l.label, number(l.count), number(l.cost), bar(l.span, l.cost, s.Work, width), l.note)
+		for i := range v.Lines {
+			l := &v.Lines[i]
+			t.Row(l.Prefix+l.Label, number(l.Count), number(l.Cost), bar(l.Span, l.Cost, s.Work, width), l.Note)
 		}
 		return t.Close()
 	})

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aergo/repo"
+	"aergo/repo/shape"
 )
 
 func newExcluded(a *app) *cobra.Command {
@@ -82,7 +83,7 @@ func (a *app) listExcluded(ctx context.Context, at string) error {
 			var list []repo.Exclusion
 			err := r.Excluded(ctx, at, func(x repo.Exclusion) error {
 				if a.ui.JSON {
-					return a.ui.PrintJSON(exclusionShapes([]repo.Exclusion{x})[0])
+					return a.ui.PrintJSON(shape.OfExclusions([]repo.Exclusion{x})[0])
 				}
 				list = append(list, x)
 				return nil

@@ -8,6 +8,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/contract/table/format"
 	"aergo/repo"
+	"aergo/repo/shape"
 	rowkey "aergo/repo/state/key"
 )
 
@@ -74,7 +75,7 @@ func (a *app) printField(row repo.Row, name string) error {
 			continue
 		}
 		if a.ui.JSON {
-			return a.ui.Printf("%s\n", valueShape(f.Enc))
+			return a.ui.Printf("%s\n", shape.Value(f.Enc))
 		}
 		text := plain(f.Enc)
 		if a.ui.IsTerminal {

@@ -9,6 +9,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 )
 
 // logGraph lists a block before all that it leads back to, later ones first, with lines
@@ -25,7 +26,7 @@ func (a *app) logGraph(ctx context.Context, r repo.Door, o logOptions) error {
 			break
 		}
 		if a.ui.JSON {
-			if err := a.ui.PrintJSON(blockShape(b)); err != nil {
+			if err := a.ui.PrintJSON(shape.OfBlock(b)); err != nil {
 				return err
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 	"aergo/contract/table/format"
 	"aergo/contract/value"
 	"aergo/repo"
+	"aergo/repo/shape"
 )
 
 type importOptions struct {
@@ -19,12 +20,12 @@ type importOptions struct {
 
 type importedJSON struct {
 	preparedJSON
-	Table   string       `json:"table"`
-	Rows    uint64       `json:"rows"`
-	Added   uint64       `json:"added"`
-	Changed uint64       `json:"changed"`
-	Removed uint64       `json:"removed"`
-	Columns []columnJSON `json:"columns"`
+	Table   string         `json:"table"`
+	Rows    uint64         `json:"rows"`
+	Added   uint64         `json:"added"`
+	Changed uint64         `json:"changed"`
+	Removed uint64         `json:"removed"`
+	Columns []shape.Column `json:"columns"`
 }
 
 func newImport(a *app) *cobra.Command {
@@ -113,10 +114,10 @@ func (a *app) importFile(ctx context.Context, o importOptions) error {
 		if a.ui.JSON {
 			out := importedJSON{
 				preparedJSON: preparedShape(done.Prepared), Table: o.Table, Rows: done.Rows,
-				Added: done.Added, Changed: done.Changed, Removed: done.Removed, Columns: []columnJSON{},
+				Added: done.Added, Changed: done.Changed, Removed: done.Removed, Columns: []shape.Column{},
 			}
 			for _, col := range done.Columns {
-				out.Columns = append(out.Columns, columnJSON{Name: col.Name, Type: col.Type.String(), Key: col.Key})
+				out.Columns = append(out.Columns, shape.Column{Name: col.Name, Type: col.Type.String(), Key: col.Key})
 			}
 			return a.ui.PrintJSON(out)
 		}

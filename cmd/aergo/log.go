@@ -9,6 +9,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 )
 
 type logOptions struct {
@@ -58,7 +59,7 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 			case o.excluded:
 				return a.logExcluded(ctx, r, o)
 			case a.ui.JSON:
-				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(blockShape(b)) })
+				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(shape.OfBlock(b)) })
 			}
 			return a.logTable(ctx, r, o)
 		})
@@ -105,12 +106,6 @@ func logCells(b repo.Block) []string {
 	return []string{b.ID.Short(), number(b.Height), when(b.Time), author, number(n), message}
 }
 
-// leftOutJSON is a line of log --excluded.
-type leftOutJSON struct {
-	blockJSON
-	Excluded []exclusionJSON `json:"excluded"`
-}
-
 // logExcluded lists the blocks that excluded something, each with what.
 func (a *app) logExcluded(ctx context.Context, r repo.Door, o logOptions) error {
 	n := 0
@@ -123,7 +118,7 @@ func (a *app) logExcluded(ctx context.Context, r repo.Door, o logOptions) error 
 		}
 		n++
 		if a.ui.JSON {
-			return a.ui.PrintJSON(leftOutJSON{blockShape(b), exclusionShapes(b.Excluded)})
+			return a.ui.PrintJSON(shape.OfLeftOut(b))
 		}
 		return a.printLeftOutBy(b, n > 1)
 	})

@@ -12,13 +12,9 @@ import (
 	"aergo/contract/table/format"
 	"aergo/contract/value"
 	"aergo/repo"
+	"aergo/repo/shape"
 	rowkey "aergo/repo/state/key"
 )
-
-type tableJSON struct {
-	Table string `json:"table"`
-	Rows  uint64 `json:"rows"`
-}
 
 func newLs(a *app) *cobra.Command {
 	var at string
@@ -49,7 +45,7 @@ func (a *app) listTables(ctx context.Context, at string) error {
 		}
 		if a.ui.JSON {
 			for _, t := range tables {
-				if err := a.ui.PrintJSON(tableJSON{t.Name, t.Rows}); err != nil {
+				if err := a.ui.PrintJSON(shape.Table{Table: t.Name, Rows: t.Rows}); err != nil {
 					return err
 				}
 			}

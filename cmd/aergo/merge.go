@@ -12,39 +12,40 @@ import (
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 // mergedJSON is the account of a merge.
 type mergedJSON struct {
-	Block       object.Hash     `json:"block"`
-	Applied     uint64          `json:"applied"` // no-ops and resolved ones included
-	Excluded    []exclusionJSON `json:"excluded"`
-	Already     uint64          `json:"already"`
-	Inherited   uint64          `json:"inherited"`
-	Resolved    uint64          `json:"resolved"`
-	FastForward bool            `json:"fast_forward"`
-	Target      string          `json:"target"`
-	Source      *object.Hash    `json:"source,omitempty"`
-	Height      uint64          `json:"height"`
-	Noop        uint64          `json:"noop"`
-	Dropped     uint64          `json:"dropped"`
-	Forced      uint64          `json:"forced"`
-	UpToDate    bool            `json:"up_to_date"`
-	DryRun      bool            `json:"dry_run"`
-	Overruled   []exclusionJSON `json:"overruled"`
-	Needs       []needJSON      `json:"needs,omitempty"`
+	Block       object.Hash       `json:"block"`
+	Applied     uint64            `json:"applied"` // no-ops and resolved ones included
+	Excluded    []shape.Exclusion `json:"excluded"`
+	Already     uint64            `json:"already"`
+	Inherited   uint64            `json:"inherited"`
+	Resolved    uint64            `json:"resolved"`
+	FastForward bool              `json:"fast_forward"`
+	Target      string            `json:"target"`
+	Source      *object.Hash      `json:"source,omitempty"`
+	Height      uint64            `json:"height"`
+	Noop        uint64            `json:"noop"`
+	Dropped     uint64            `json:"dropped"`
+	Forced      uint64            `json:"forced"`
+	UpToDate    bool              `json:"up_to_date"`
+	DryRun      bool              `json:"dry_run"`
+	Overruled   []shape.Exclusion `json:"overruled"`
+	Needs       []needJSON        `json:"needs,omitempty"`
 }
 
 func mergedShape(m repo.Merged) mergedJSON {
 	out := mergedJSON{
-		Block: m.Block, Applied: m.Applied, Excluded: exclusionShapes(m.Excluded), Already: m.Already, Inherited: m.Inherited,
+		Block: m.Block, Applied: m.Applied, Excluded: shape.OfExclusions(m.Excluded), Already: m.Already, Inherited: m.Inherited,
 		Resolved: m.Resolved, FastForward: m.FastForward, Target: string(m.Target), Height: m.Height, Noop: m.Noop,
-		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun, Overruled: exclusionShapes(m.Overruled),
+		Dropped: m.Dropped, Forced: m.Forced, UpToDate: m.UpToDate, DryRun: m.DryRun, Overruled: shape.OfExclusions(m.Overruled),
 	}
 	if len(m.Needs) > 0 {
 		out.Needs = needShapes(m.Needs)
 	}
-	out.Source = optional(m.Source)
+	out.Source = shape.Optional(m.Source)
 	return out
 }
 

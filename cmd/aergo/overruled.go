@@ -7,6 +7,7 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 )
 
 // needJSON is a transaction that another one builds on.
@@ -25,8 +26,8 @@ func needShapes(list []repo.Need) []needJSON {
 	out := make([]needJSON, 0, len(list))
 	for _, n := range list {
 		out = append(out, needJSON{
-			Transaction: fullID(n.Transaction), On: fullID(n.On), Author: n.Author.Name, Batch: n.On.Batch, Message: n.Message,
-			Table: n.Table, Key: keyShape(n.Key), Field: n.Field,
+			Transaction: shape.TxID(n.Transaction), On: shape.TxID(n.On), Author: n.Author.Name, Batch: n.On.Batch, Message: n.Message,
+			Table: n.Table, Key: shape.Key(n.Key), Field: n.Field,
 		})
 	}
 	return out

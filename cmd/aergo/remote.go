@@ -10,14 +10,15 @@ import (
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 // remoteJSON is a remote.
 type remoteJSON struct {
-	Name     string     `json:"name"`
-	URL      string     `json:"url"`
-	Branches []nameJSON `json:"branches"` // as last seen
-	Removed  bool       `json:"removed,omitempty"`
+	Name     string       `json:"name"`
+	URL      string       `json:"url"`
+	Branches []shape.Name `json:"branches"` // as last seen
+	Removed  bool         `json:"removed,omitempty"`
 }
 
 // transferJSON is what went from one repository to another.
@@ -44,10 +45,10 @@ func conflictShapes(list []repo.TagConflict) []conflictJSON {
 	return out
 }
 
-func tagShapes(list []ref.Tag) []nameJSON {
-	out := make([]nameJSON, 0, len(list))
+func tagShapes(list []ref.Tag) []shape.Name {
+	out := make([]shape.Name, 0, len(list))
 	for _, t := range list {
-		out = append(out, nameJSON{Name: string(t.Name), Block: t.Block})
+		out = append(out, shape.Name{Name: string(t.Name), Block: t.Block})
 	}
 	return out
 }
@@ -138,9 +139,9 @@ func (a *app) listRemotes(ctx context.Context) error {
 }
 
 func remoteShape(x repo.RemoteInfo) remoteJSON {
-	out := remoteJSON{Name: string(x.Name), URL: x.URL, Branches: []nameJSON{}}
+	out := remoteJSON{Name: string(x.Name), URL: x.URL, Branches: []shape.Name{}}
 	for _, b := range x.Branches {
-		out.Branches = append(out.Branches, nameJSON{Name: string(b.Name), Block: b.Head})
+		out.Branches = append(out.Branches, shape.Name{Name: string(b.Name), Block: b.Head})
 	}
 	return out
 }
@@ -159,7 +160,7 @@ func (a *app) addRemote(ctx context.Context, name, typed string) error {
 			return err
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(remoteJSON{Name: name, URL: url, Branches: []nameJSON{}})
+			return a.ui.PrintJSON(remoteJSON{Name: name, URL: url, Branches: []shape.Name{}})
 		}
 		return a.ui.Printf("Added remote %s at %s\n", parsed, ui.Clean(url))
 	})

@@ -10,6 +10,7 @@ import (
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
+	"aergo/repo/shape"
 )
 
 // repairedJSON is what excluded replay --set did.
@@ -60,7 +61,7 @@ func (a *app) repair(ctx context.Context, what string, set []string, message str
 		if err != nil {
 			return hinted("aergo excluded names transactions, as in 3f2a9c1e.17", err)
 		}
-		req := repo.RepairRequest{Transaction: fullID(story.Transaction), Message: message}
+		req := repo.RepairRequest{Transaction: shape.TxID(story.Transaction), Message: message}
 		if req.Set, err = a.readChanges(ctx, r, story, set); err != nil {
 			return err
 		}
@@ -73,7 +74,7 @@ func (a *app) repair(ctx context.Context, what string, set []string, message str
 		}
 		if a.ui.JSON {
 			return a.ui.PrintJSON(repairedJSON{
-				committedJSON{done.Block, done.Batch, done.Transactions, string(done.Branch), done.Height}, fullID(done.Original), done.Author.Name,
+				committedJSON{done.Block, done.Batch, done.Transactions, string(done.Branch), done.Height}, shape.TxID(done.Original), done.Author.Name,
 			})
 		}
 		return a.ui.Printf("Repaired %s of %s on %s as %s.0, in block %s; the original is dropped\n",

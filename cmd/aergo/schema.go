@@ -12,6 +12,7 @@ import (
 	"aergo/contract/table"
 	"aergo/contract/value"
 	"aergo/repo"
+	"aergo/repo/shape"
 )
 
 type schemaOptions struct {
@@ -20,18 +21,6 @@ type schemaOptions struct {
 	key     []string
 	drop    []string
 	at      string
-}
-
-type schemaJSON struct {
-	Table   string       `json:"table"`
-	Key     []string     `json:"key"`
-	Columns []columnJSON `json:"columns"`
-}
-
-type columnJSON struct {
-	Name string `json:"name"`
-	Type string `json:"type"`
-	Key  bool   `json:"key"`
 }
 
 func newSchema(a *app) *cobra.Command {
@@ -85,13 +74,13 @@ func (a *app) showSchema(ctx context.Context, tableName, at string) error {
 			s = &table.Schema{}
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(schemaShape(tableName, s))
+			return a.ui.PrintJSON(shape.OfSchema(tableName, s))
 		}
 		if len(s.Columns)+len(s.Key) == 0 {
 			a.ui.Note("table %s states no columns: its rows may have any fields", tableName)
 		}
 		t := a.ui.Table(ui.Column{Title: "COLUMN"}, ui.Column{Title: "TYPE"}, ui.Column{Title: "KEY"})
-		for _, c := range schemaShape(tableName, s).Columns {
+		for _, c := range shape.OfSchema(tableName, s).Columns {
 			place := ""
 			if c.Key {
 				place = fmt.Sprint(slices.Index(s.Key, c.Name) + 1)
@@ -114,21 +103,6 @@ func tableMustExist(ctx context.Context, r repo.Door, name, at string) error {
 		}
 	}
 	return meantName(ctx, r, name, tableNames, fmt.Errorf("table %q: %w", name, repo.ErrNoTable))
-}
-
-func schemaShape(name string, s *table.Schema) schemaJSON {
-	out := schemaJSON{Table: name, Key: append([]string{}, s.Key...), Columns: []columnJSON{}}
-	stated := map[string]bool{}
-	for _, c := range s.Columns {
-		stated[c.Name] = true
-		out.Columns = append(out.Columns, columnJSON{Name: c.Name, Type: c.Type.String(), Key: slices.Contains(s.Key, c.Name)})
-	}
-	for _, k := range s.Key {
-		if !stated[k] {
-			out.Columns = append(out.Columns, columnJSON{Name: k, Type: value.TypeAny.String(), Key: true})
-		}
-	}
-	return out
 }
 
 func (a *app) setSchema(ctx context.Context, o schemaOptions) error {

@@ -10,16 +10,8 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 )
-
-// shownJSON is a block in all detail.
-type shownJSON struct {
-	blockJSON
-	Key      string          `json:"key"` // of the producer
-	State    object.Hash     `json:"state"`
-	Applied  uint64          `json:"applied"`
-	Excluded []exclusionJSON `json:"excluded"`
-}
 
 func newShow(a *app) *cobra.Command {
 	var patch bool
@@ -49,7 +41,7 @@ func (a *app) show(ctx context.Context, rev string, patch bool) error {
 		}
 		return a.paged(ctx, func() error {
 			if a.ui.JSON {
-				err = a.ui.PrintJSON(shownJSON{blockShape(b), hexKey(b.Producer), b.State, b.Applied, exclusionShapes(b.Excluded)})
+				err = a.ui.PrintJSON(shape.OfShown(b))
 			} else {
 				err = a.printBlock(b)
 			}

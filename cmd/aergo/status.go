@@ -7,18 +7,9 @@ import (
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
-	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
-
-type statusJSON struct {
-	Branch  string              `json:"branch"` // empty if a tag is checked out
-	Tag     string              `json:"tag,omitempty"`
-	Head    object.Hash         `json:"head"`
-	Height  uint64              `json:"height"`
-	Pending uint64              `json:"pending"`
-	Others  map[ref.Name]uint64 `json:"others,omitempty"`
-}
 
 func newStatus(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -37,7 +28,7 @@ func (a *app) status(ctx context.Context) error {
 			return err
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(statusJSON{string(st.Branch), string(st.Tag), st.Head, st.Height, st.Pending, st.Others})
+			return a.ui.PrintJSON(shape.OfStatus(st))
 		}
 		if st.Tag != "" {
 			return a.ui.Printf("On tag %s, read-only, at block %s, height %s\nGo on from here on a branch: aergo checkout -b NAME\n",

@@ -11,13 +11,14 @@ import (
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 // fetchedJSON is what a fetch did.
 type fetchedJSON struct {
 	Remote    string              `json:"remote"` // empty if it was named by its path
 	Branches  []fetchedBranchJSON `json:"branches"`
-	Tags      []nameJSON          `json:"tags"`
+	Tags      []shape.Name        `json:"tags"`
 	Conflicts []conflictJSON      `json:"conflicts"`
 	Transfer  transferJSON        `json:"transfer"`
 }
@@ -34,7 +35,7 @@ func fetchedShape(f repo.Fetched) fetchedJSON {
 		Conflicts: conflictShapes(f.Conflicts), Transfer: transferShape(f.Transfer),
 	}
 	for _, b := range f.Branches {
-		out.Branches = append(out.Branches, fetchedBranchJSON{string(b.Name), optional(b.Before), b.Head})
+		out.Branches = append(out.Branches, fetchedBranchJSON{string(b.Name), shape.Optional(b.Before), b.Head})
 	}
 	return out
 }
@@ -149,7 +150,7 @@ type pushedJSON struct {
 	Remote     string         `json:"remote"` // empty if it was named by its path
 	Created    bool           `json:"created"`
 	LocalMoved bool           `json:"local_moved"`
-	Tags       []nameJSON     `json:"tags"`
+	Tags       []shape.Name   `json:"tags"`
 	Conflicts  []conflictJSON `json:"conflicts"`
 	Transfer   transferJSON   `json:"transfer"`
 }

@@ -7,6 +7,7 @@ import (
 
 	"aergo/repo"
 	"aergo/repo/ref"
+	"aergo/repo/shape"
 )
 
 func newTag(a *app) *cobra.Command {
@@ -52,7 +53,7 @@ func (a *app) createTag(ctx context.Context, name, at, message string) error {
 			return err
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(nameJSON{Name: name, Block: t.Block})
+			return a.ui.PrintJSON(shape.Name{Name: name, Block: t.Block})
 		}
 		return a.ui.Printf("Tagged block %s as %s\n", t.Block.Short(), t.Name)
 	})
@@ -69,7 +70,7 @@ func (a *app) deleteTag(ctx context.Context, name string) error {
 			return meantName(ctx, r, name, tagNames, err)
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(nameJSON{Name: name, Block: t.Block, Deleted: true})
+			return a.ui.PrintJSON(shape.Name{Name: name, Block: t.Block, Deleted: true})
 		}
 		return a.ui.Printf("Deleted tag %s, which named block %s\n", t.Name, t.Block.Short())
 	})
@@ -85,9 +86,9 @@ func (a *app) listTags(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var list []nameJSON
+		var list []shape.Name
 		for _, t := range all {
-			list = append(list, nameJSON{Name: string(t.Name), Block: t.Block, Current: t.Name == st.Tag})
+			list = append(list, shape.Name{Name: string(t.Name), Block: t.Block, Current: t.Name == st.Tag})
 		}
 		return a.printNames(list)
 	})

@@ -4,38 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/shape"
 )
-
-// fateJSON is what became of a transaction on one branch.
-type fateJSON struct {
-	Branch  string         `json:"branch"`
-	Verdict string         `json:"verdict"`
-	Block   object.Hash    `json:"block"`
-	Height  uint64         `json:"height"`
-	Reason  *exclusionJSON `json:"reason,omitempty"`
-	Time    time.Time      `json:"time"`
-	Order   *orderJSON     `json:"order,omitempty"`
-	// Conflict is there if the transaction is excluded, or was before it was dropped or replayed.
-	Conflict *disputeJSON `json:"conflict,omitempty"`
-}
-
-type storyJSON struct {
-	Transaction string      `json:"tx"`
-	Author      string      `json:"author"`
-	Batch       object.Hash `json:"batch"`
-	Message     string      `json:"message"`
-	Branches    []fateJSON  `json:"branches"`
-	AuthorKey   string      `json:"author_key"`
-	Written     time.Time   `json:"written"`
-	Operations  []opJSON    `json:"operations"`
-}
 
 func newWhy(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -58,7 +34,7 @@ func (a *app) why(ctx context.Context, what string, sides bool) error {
 			return hinted("aergo excluded and aergo merge name transactions, as in 3f2a9c1e.17", err)
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(storyShape(s))
+			return a.ui.PrintJSON(shape.OfStory(s))
 		}
 		if err := a.printSigned("transaction "+s.Transaction.String(), s.Author, s.Batch.Time, s.Message); err != nil {
 			return err
@@ -68,29 +44,6 @@ func (a *app) why(ctx context.Context, what string, sides bool) error {
 		}
 		return a.printFates(s, sides)
 	})
-}
-
-func storyShape(s repo.Story) storyJSON {
-	out := storyJSON{
-		Transaction: fullID(s.Transaction), Author: s.Author.Name, Batch: s.Transaction.Batch, Message: s.Message, Branches: []fateJSON{},
-		AuthorKey: hexKey(s.Author), Written: s.Batch.Time, Operations: opShapes(s.Operations),
-	}
-	for _, f := range s.Fates {
-		j := fateJSON{Branch: string(f.Branch), Verdict: f.Verdict.String(), Block: f.Block, Height: f.Height, Time: f.Time}
-		if f.Reason != nil {
-			j.Reason = &exclusionShapes([]repo.Exclusion{*f.Reason})[0]
-		}
-		if f.Order != nil {
-			order := orderShape(*f.Order)
-			j.Order = &order
-		}
-		if f.Conflict != nil {
-			conflict := conflictShape(*f.Conflict)
-			j.Conflict = &conflict
-		}
-		out.Branches = append(out.Branches, j)
-	}
-	return out
 }
 
 func (a *app) printFates(s repo.Story, sides bool) error {
@@ -163,7 +116,7 @@ func inTheWay(c repo.Conflict) string {
 		if x.Field != "" {
 			cell += " " + x.Field
 		}
-		fmt.Fprintf(&text, "  %s: %s\n", ui.Clean(cell), ruleOf(x.Reason))
+		fmt.Fprintf(&text, "  %s: %s\n", ui.Clean(cell), shape.Rule(x.Reason))
 		fmt.Fprintf(&text, "    held %s", ui.Clean(versionText(x.Ours, x.Field)))
 		if w := x.Ours.By; w != nil {
 			fmt.Fprintf(&text, ", by %s, %s", ui.Clean(who(w.Author)), when(w.Time))

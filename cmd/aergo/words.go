@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"aergo/cmd/aergo/ui"
@@ -15,6 +13,7 @@ import (
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	rowkey "aergo/repo/state/key"
+	"aergo/repo/words"
 )
 
 // count returns a number with its word: count(2, "batch", "batches") is "2 batches".
@@ -32,16 +31,7 @@ func plain(enc []byte) string { return string(value.AppendPlain(nil, enc)) }
 // when is a time in the user's own zone.
 func when(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }
 
-// firstLine is a message's subject.
-func firstLine(message string) string {
-	line, _, _ := strings.Cut(strings.TrimLeft(message, "\n"), "\n")
-	return line
-}
-
-// fullID writes a transaction's id with its whole hash, which names it everywhere.
-func fullID(t repo.TxID) string { return fmt.Sprintf("%s.%d", t.Batch, t.Index) }
-
-func hexKey(id object.Identity) string { return hex.EncodeToString(id.Key[:]) }
+func firstLine(message string) string { return words.FirstLine(message) }
 
 // who is an identity for people: the name, and enough of the key to tell namesakes apart.
 func who(id object.Identity) string { return fmt.Sprintf("%s (%x)", id.Name, id.Key[:4]) }

@@ -2,70 +2,19 @@ package ui
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"aergo/repo/words"
 )
 
-// Clean returns text with everything escaped, as Go would, that is not a printable
-// character or a space: control characters, invalid UTF-8, characters that turn the
-// direction of text. The result is one line.
-func Clean(text string) string {
-	if isClean(text) {
-		return text
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		r, size := utf8.DecodeRuneInString(text)
-		if (r == utf8.RuneError && size == 1) || !fitsTerminal(r) {
-			quoted := strconv.Quote(text[:size])
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteString(text[:size])
-		}
-		text = text[size:]
-	}
-	return b.String()
-}
+// Clean is words.Clean.
+func Clean(text string) string { return words.Clean(text) }
 
-func isClean(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] >= 0x7f {
-			return utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !fitsTerminal(r) }) < 0
-		}
-	}
-	return true
-}
+// Count is words.Number.
+func Count(n int64) string { return words.Number(n) }
 
-// fitsTerminal allows the joiners inside of words and emoji, which do not print.
-func fitsTerminal(r rune) bool { return unicode.IsPrint(r) || r == '\u200c' || r == '\u200d' }
-
-// Count returns n with its thousands separated: "1,234,567".
-func Count(n int64) string {
-	digits := strconv.FormatInt(n, 10)
-	sign := ""
-	if digits[0] == '-' {
-		sign, digits = "-", digits[1:]
-	}
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return sign + digits
-}
-
-// Plural returns the number and the word for it: Plural(2, "batch", "batches") is
-// "2 batches". An empty plural is the singular and an s.
-func Plural(n int64, one, many string) string {
-	if many == "" {
-		many = one + "s"
-	}
-	if n == 1 || n == -1 {
-		many = one
-	}
-	return Count(n) + " " + many
-}
+// Plural is words.Count.
+func Plural(n int64, one, many string) string { return words.Count(n, one, many) }
 
 // Bytes returns a size with three digits or so, in units of 1000: "61.7 MB".
 func Bytes(sizeBytes int64) string {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
 
 // capture returns streams whose output is in the two buffers.
@@ -262,22 +260,6 @@ func TestRowDiff(t *testing.T) {
 			t.Errorf("color %v: diff is %q", color, got)
 		}
 	}
-}
-
-// What Clean lets through cannot steer a terminal, and is one line.
-func FuzzClean(f *testing.F) {
-	for _, s := range []string{"plain", "a\x1b[31m", "\xff\xfe", "日本 👩‍👩‍👧", "\u202eabc", "\u0085\n\r\t", "a\\n"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := Clean(s)
-		if !utf8.ValidString(got) || strings.ContainsFunc(got, func(r rune) bool { return unicode.IsControl(r) || !fitsTerminal(r) }) {
-			t.Fatalf("%q gives %q", s, got)
-		}
-		if Clean(got) != got {
-			t.Fatalf("%q gives %q, which is not clean", s, got)
-		}
-	})
 }
 
 func BenchmarkTable(b *testing.B) {

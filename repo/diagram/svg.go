@@ -1,4 +1,4 @@
-package main
+package diagram
 
 import (
 	"bufio"
@@ -6,13 +6,14 @@ import (
 	"html"
 	"io"
 
-	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 )
 
+// WorkersMax is the most workers that a drawing has lanes for.
+const WorkersMax = 64
+
 // Size of a drawn tree, in pixels.
 const (
-	svgWorkersMax = 64
 	svgWidth      = 1280.0
 	svgMargin     = 28.0
 	svgLabels     = 84.0 // left of the lanes
@@ -30,11 +31,10 @@ const (
 // svgColors is how many colours the style has for hot rows.
 const svgColors = 10
 
-// svgStyle fits light and dark surroundings. The colours of rows are bright enough for
+// Style is the style sheet of drawings. It fits light and dark surroundings. The colours of rows are bright enough for
 // dark letters on them, and the first ones can be told apart by the colour-blind (Okabe and
 // Ito, 2008).
-const svgStyle = `<style>
-text{font-family:ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif;font-size:12px}
+const Style = `text{font-family:ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif;font-size:12px}
 .paper{fill:#ffffff}.ink{fill:#1f2328}.soft{fill:#59636e}.lane{fill:#f3f5f7}.line{stroke:#d1d9e0;stroke-width:1}
 .title{font-size:20px;font-weight:600}.figures{font-size:13px}.end{text-anchor:end}.mid{text-anchor:middle}
 .on{fill:#10151a;font-size:11px;font-weight:600}
@@ -47,14 +47,13 @@ text{font-family:ui-sans-serif,system-ui,"Segoe UI",Helvetica,Arial,sans-serif;f
 .paper{fill:#0d1117}.ink{fill:#e6edf3}.soft{fill:#9198a1}.lane{fill:#161b22}.line{stroke:#30363d}
 .leaf{stroke:#0d1117}.crit{stroke:#ff5c72}.critbar{fill:#ff5c72}.bound{stroke:#ff5c72}.boundtext{fill:#ff5c72}.cold{fill:#6b7684}.other{fill:#8b98a6}
 }
-</style>
 `
 
 // drawing is a tree on its way to an SVG: time runs from left to right, each worker has a
 // lane.
 type drawing struct {
 	out     *bufio.Writer
-	view    *treeView
+	view    *View
 	colors  map[*repo.ScheduleRow]string // classes
 	drawn   map[string]bool              // classes that have been used
 	span    uint64
@@ -63,25 +62,37 @@ type drawing struct {
 	lane    float64 // pixels from one lane to the next
 }
 
-func drawSchedule(w io.Writer, s repo.Schedule, workers int) error {
-	d := drawing{out: bufio.NewWriter(w), view: newTreeView(s), colors: map[*repo.ScheduleRow]string{}, drawn: map[string]bool{}, workers: workers}
-	for i, row := range d.view.hot[:min(len(d.view.hot), svgColors)] {
+// Options say how a tree is drawn.
+type Options struct {
+	// Workers is how many lanes there are, from 1 to WorkersMax.
+	Workers int
+	// Inline leaves the style and the paper out, for pages that have Style in their own.
+	Inline bool
+}
+
+// Draw draws how so many workers run a block, as SVG. It fails as w does.
+func Draw(w io.Writer, s repo.Schedule, o Options) error {
+	workers := min(max(o.Workers, 1), WorkersMax)
+	d := drawing{out: bufio.NewWriter(w), view: NewView(s), colors: map[*repo.ScheduleRow]string{}, drawn: map[string]bool{}, workers: workers}
+	for i, row := range d.view.Hot[:min(len(d.view.Hot), svgColors)] {
 		d.colors[row.ScheduleRow] = fmt.Sprintf("h%d", i)
 	}
-	var shifts []shift
+	var shifts []Shift
 	if s.Transactions > 0 {
-		shifts = shiftsOf(&s.Root, workers)
+		shifts = Shifts(&s.Root, workers)
 	}
 	for i := range shifts {
-		d.span = max(d.span, shifts[i].end)
+		d.span = max(d.span, shifts[i].End)
 	}
 	d.scale = (svgWidth - 2*svgMargin - svgLabels) / max(float64(d.span), 1)
 	d.lane = min(svgLaneMax, svgLanesMax/float64(workers))
 	legend := d.legendLines()
 	height := d.bottom() + svgAxis + float64(legend)*svgLegendLine + svgFoot
-	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f">`+"\n", svgWidth, height, svgWidth, height)
-	d.printf("<title>Transactions of block %s, time from left to right</title>\n%s", s.Block.Short(), svgStyle)
-	d.printf(`<rect class="paper" width="100%%" height="100%%"/>` + "\n")
+	d.printf(`<svg class="dtt" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %.0f %.0f" width="%.0f" height="%.0f">`+"\n", svgWidth, height, svgWidth, height)
+	d.printf("<title>Transactions of block %s, time from left to right</title>\n", s.Block.Short())
+	if !o.Inline {
+		d.printf("<style>\n%s</style>\n"+`<rect class="paper" width="100%%" height="100%%"/>`+"\n", Style)
+	}
 	d.head(s)
 	if s.Transactions > 0 {
 		d.lanes()
@@ -96,7 +107,7 @@ func drawSchedule(w io.Writer, s repo.Schedule, workers int) error {
 func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d.out, format, args...) }
 
 func (d *drawing) text(x, y float64, class, text string) {
-	d.printf(`<text class="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, x, y, html.EscapeString(ui.Clean(text)))
+	d.printf(`<text class="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, x, y, html.EscapeString(clean(text)))
 }
 
 func (d *drawing) x(units uint64) float64 { return svgMargin + svgLabels + float64(units)*d.scale }
@@ -147,14 +158,14 @@ type block struct {
 
 // leaves draws what the workers do. What is too narrow to be seen is drawn together, so that
 // the drawing is bounded by its width.
-func (d *drawing) leaves(shifts []shift) {
+func (d *drawing) leaves(shifts []Shift) {
 	open := make([]*block, d.workers)
 	for i := range shifts {
 		sh := &shifts[i]
 		next := d.blockOf(sh)
-		last := open[sh.worker]
+		last := open[sh.Worker]
 		narrow := func(b *block) bool { return float64(b.to-b.from)*d.scale < svgDetailMin }
-		if last != nil && (narrow(last) || narrow(next)) && float64(sh.start-last.to)*d.scale < svgDetailMin/4 &&
+		if last != nil && (narrow(last) || narrow(next)) && float64(sh.Start-last.to)*d.scale < svgDetailMin/4 &&
 			(last.class == next.class && last.critical == next.critical || narrow(last)) {
 			if next.to-next.from > last.to-last.from {
 				last.class, last.row = next.class, next.row
@@ -166,9 +177,9 @@ func (d *drawing) leaves(shifts []shift) {
 			continue
 		}
 		if last != nil {
-			d.block(last, sh.worker)
+			d.block(last, sh.Worker)
 		}
-		open[sh.worker] = next
+		open[sh.Worker] = next
 	}
 	for w, b := range open {
 		if b != nil {
@@ -177,9 +188,9 @@ func (d *drawing) leaves(shifts []shift) {
 	}
 }
 
-func (d *drawing) blockOf(sh *shift) *block {
-	b := &block{from: sh.start, to: sh.end, class: "cold", critical: sh.leaf.Critical, claimed: sh.claimed, leaf: sh.leaf, leaves: 1, count: sh.leaf.Count}
-	if hot := sh.leaf.Hot; len(hot) > 0 && hot[0].Transactions*hotShareMin >= sh.leaf.Count {
+func (d *drawing) blockOf(sh *Shift) *block {
+	b := &block{from: sh.Start, to: sh.End, class: "cold", critical: sh.Leaf.Critical, claimed: sh.Claimed, leaf: sh.Leaf, leaves: 1, count: sh.Leaf.Count}
+	if hot := sh.Leaf.Hot; len(hot) > 0 && hot[0].Transactions*hotShareMin >= sh.Leaf.Count {
 		b.row = hot[0].ScheduleRow
 		if b.class = d.colors[b.row]; b.class == "" {
 			b.class = "other"
@@ -196,7 +207,7 @@ func (d *drawing) block(b *block, worker int) {
 	if b.leaf != nil {
 		about = fmt.Sprintf("%s: %s, %s", label(b.leaf, 0), transactions(uint64(b.count)), count(b.leaf.Cost, "unit", ""))
 		for _, row := range b.leaf.Hot {
-			about += fmt.Sprintf("\n%s meet at %s", number(uint64(row.Transactions)), ui.Clean(hotName(row.ScheduleRow)))
+			about += fmt.Sprintf("\n%s meet at %s", number(uint64(row.Transactions)), clean(HotName(row.ScheduleRow)))
 		}
 	}
 	d.drawn[b.class] = true
@@ -219,7 +230,7 @@ func (d *drawing) block(b *block, worker int) {
 	if b.leaf == nil || height < svgLetterMin {
 		return
 	}
-	letter := d.view.letters[b.row]
+	letter := d.view.Letters[b.row]
 	switch {
 	case width >= svgTextMin:
 		if letter != "" {
@@ -280,10 +291,10 @@ func (d *drawing) legend(s repo.Schedule) {
 	top := d.bottom() + svgAxis
 	width := (svgWidth - 2*svgMargin) / svgLegendColumns
 	lines := d.legendLines() - 1
-	for i, row := range d.view.hot[:len(d.colors)] {
+	for i, row := range d.view.Hot[:len(d.colors)] {
 		x, y := svgMargin+float64(i/max(lines, 1))*width, top+float64(i%max(lines, 1))*svgLegendLine
 		d.printf(`<rect class="%s" x="%.1f" y="%.1f" width="16" height="16" rx="3"/>`, d.colors[row.ScheduleRow], x, y)
-		d.text(x+8, y+12.5, "on mid", d.view.letters[row.ScheduleRow])
+		d.text(x+8, y+12.5, "on mid", d.view.Letters[row.ScheduleRow])
 		d.text(x+24, y+12.5, "ink", shortHotName(row.ScheduleRow)+": "+number(uint64(row.Transactions))+" meet")
 	}
 	x, y := svgMargin, top+float64(lines)*svgLegendLine+6
@@ -305,9 +316,9 @@ func (d *drawing) legend(s repo.Schedule) {
 	}
 }
 
-// shortHotName is hotName without the middle of what is long.
+// shortHotName is HotName without the middle of what is long.
 func shortHotName(row *repo.ScheduleRow) string {
-	name := shortRowName(row)
+	name := ShortRowName(row)
 	if len(row.Fields) > 0 {
 		name += " " + row.Fields[0]
 	}

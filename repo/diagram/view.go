@@ -1,4 +1,4 @@
-package main
+package diagram
 
 import (
 	"cmp"
@@ -22,19 +22,23 @@ const (
 	hotShareListed = 1000 // a row is worth a letter where a transaction of so many meets others
 )
 
-// treeView is a tree as it is drawn in text.
-type treeView struct {
-	lines   []treeLine
-	hot     []repo.HotRow                // rows that have letters
-	letters map[*repo.ScheduleRow]string // their names
+// View is a tree as it is drawn in text: the dearest branches, and what is left counted.
+type View struct {
+	Lines   []Line
+	Hot     []repo.HotRow                // rows that have letters, most transactions first
+	Letters map[*repo.ScheduleRow]string // their names
 	spoken  map[*repo.ScheduleRow]bool   // rows that lines speak of
 	opened  map[*repo.ScheduleNode][]int // which branches of a node are drawn, ascending
 }
 
-// treeLine is a branch, or what is left of one.
-type treeLine struct {
-	prefix, label, note string
-	count, cost, span   uint64
+// Line is a branch, or what is left of one.
+type Line struct {
+	Prefix string // lines that lead to it
+	Label  string // what it is: a leaf by the positions of its transactions
+	Note   string // where most of its transactions meet, and what it starts from
+	Count  uint64 // transactions
+	Cost   uint64 // units
+	Span   uint64 // units that any number of workers needs
 }
 
 // part is a branch below a node.
@@ -60,25 +64,26 @@ func partsOf(n *repo.ScheduleNode) []part {
 	return parts
 }
 
-func newTreeView(s repo.Schedule) *treeView {
-	v := &treeView{letters: map[*repo.ScheduleRow]string{}, spoken: map[*repo.ScheduleRow]bool{}, opened: map[*repo.ScheduleNode][]int{}}
+// NewView chooses what of a tree is drawn.
+func NewView(s repo.Schedule) *View {
+	v := &View{Letters: map[*repo.ScheduleRow]string{}, spoken: map[*repo.ScheduleRow]bool{}, opened: map[*repo.ScheduleNode][]int{}}
 	v.open(&s.Root)
 	// Which rows get letters shows when the tree has been drawn once without.
 	v.branch(part{node: &s.Root}, "", "")
 	for i, row := range s.Hot {
 		if notable := row.Transactions*hotShareListed >= s.Transactions; i < hotUnasked && notable || v.spoken[row.ScheduleRow] {
-			v.letters[row.ScheduleRow] = string(rune('A' + len(v.hot)))
-			v.hot = append(v.hot, row)
+			v.Letters[row.ScheduleRow] = string(rune('A' + len(v.Hot)))
+			v.Hot = append(v.Hot, row)
 		}
 	}
-	v.lines = v.lines[:0]
+	v.Lines = v.Lines[:0]
 	v.branch(part{node: &s.Root}, "", "")
 	return v
 }
 
 // open chooses what is drawn: the dearest branches of the dearest branches, as many as there
 // is room for, and the critical path.
-func (v *treeView) open(root *repo.ScheduleNode) {
+func (v *View) open(root *repo.ScheduleNode) {
 	room := treeLines
 	for queue := []*repo.ScheduleNode{root}; len(queue) > 0 && room > 0; {
 		n := queue[0]
@@ -116,9 +121,9 @@ func (v *treeView) open(root *repo.ScheduleNode) {
 }
 
 // branch adds the lines of a branch. prefix stands before it, below before what it consists of.
-func (v *treeView) branch(p part, prefix, below string) {
+func (v *View) branch(p part, prefix, below string) {
 	parts := partsOf(p.node)
-	v.lines = append(v.lines, treeLine{prefix, label(p.node, len(parts)), v.note(p), uint64(p.node.Count), p.node.Cost, p.node.Span})
+	v.Lines = append(v.Lines, Line{prefix, label(p.node, len(parts)), v.note(p), uint64(p.node.Count), p.node.Cost, p.node.Span})
 	opened := v.opened[p.node]
 	if len(opened) == 0 {
 		return
@@ -173,20 +178,20 @@ func without(parts []part, opened []int) []part {
 }
 
 // fold adds the line of branches that are not drawn.
-func (v *treeView) fold(parts []part, kind, prefix string) {
-	l := treeLine{prefix: prefix, label: "and " + number(uint64(len(parts))) + " more"}
+func (v *View) fold(parts []part, kind, prefix string) {
+	l := Line{Prefix: prefix, Label: "and " + number(uint64(len(parts))) + " more"}
 	longest := uint64(0)
 	for _, p := range parts {
-		l.count += uint64(p.node.Count)
-		l.cost += p.node.Cost
+		l.Count += uint64(p.node.Count)
+		l.Cost += p.node.Cost
 		longest = max(longest, p.node.Span)
-		l.span += p.node.Span
+		l.Span += p.node.Span
 	}
 	if kind != "series" {
-		l.span = longest
+		l.Span = longest
 	}
-	l.note = "longest " + count(longest, "unit", "")
-	v.lines = append(v.lines, l)
+	l.Note = "longest " + count(longest, "unit", "")
+	v.Lines = append(v.Lines, l)
 }
 
 // label says what a branch is: a leaf by the positions of its transactions.
@@ -207,7 +212,7 @@ func label(n *repo.ScheduleNode, parts int) string {
 
 // note says where most transactions of a branch meet others, or else how long it takes at
 // least, and what it starts from.
-func (v *treeView) note(p part) string {
+func (v *View) note(p part) string {
 	var words []string
 	for _, row := range p.node.Hot[:min(len(p.node.Hot), hotNamed)] {
 		if row.Transactions*hotShareMin >= p.node.Count {
@@ -237,16 +242,16 @@ func (v *treeView) note(p part) string {
 }
 
 // name is the letter of a hot row, or else its name.
-func (v *treeView) name(row *repo.ScheduleRow) string {
+func (v *View) name(row *repo.ScheduleRow) string {
 	v.spoken[row] = true
-	if letter := v.letters[row]; letter != "" {
+	if letter := v.Letters[row]; letter != "" {
 		return letter
 	}
-	return shortRowName(row)
+	return ShortRowName(row)
 }
 
-// scheduleRowName is a row as people write it.
-func scheduleRowName(row *repo.ScheduleRow) string {
+// RowName is a row as people write it.
+func RowName(row *repo.ScheduleRow) string {
 	switch {
 	case row.Table == "":
 		return "the whole state"
@@ -256,10 +261,10 @@ func scheduleRowName(row *repo.ScheduleRow) string {
 	return rowName(row.Table, row.Key)
 }
 
-// shortRowName is scheduleRowName without the middle of what is long.
-func shortRowName(row *repo.ScheduleRow) string {
+// ShortRowName is RowName without the middle of what is long.
+func ShortRowName(row *repo.ScheduleRow) string {
 	if row.Table == "" || len(row.Key) == 0 {
-		return scheduleRowName(row)
+		return RowName(row)
 	}
 	names := make([]string, len(row.Key))
 	for i, c := range row.Key {
@@ -272,10 +277,10 @@ func shortRowName(row *repo.ScheduleRow) string {
 	return row.Table + "/" + strings.Join(names, ",")
 }
 
-// hotName is a row with the fields at which transactions meet.
-func hotName(row *repo.ScheduleRow) string {
+// HotName is a row with the fields at which transactions meet.
+func HotName(row *repo.ScheduleRow) string {
 	if len(row.Fields) == 0 {
-		return scheduleRowName(row)
+		return RowName(row)
 	}
-	return scheduleRowName(row) + " (" + strings.Join(row.Fields, ", ") + ")"
+	return RowName(row) + " (" + strings.Join(row.Fields, ", ") + ")"
 }

@@ -1,4 +1,4 @@
-package main
+package diagram
 
 import (
 	"cmp"
@@ -7,32 +7,32 @@ import (
 	"aergo/repo"
 )
 
-// shift is a leaf that a worker runs. Times are units from the beginning of the block.
-type shift struct {
-	leaf       *repo.ScheduleNode
-	claimed    bool // it begins from what a cut claims
-	worker     int
-	start, end uint64
+// Shift is a leaf that a worker runs. Times are units from the beginning of the block.
+type Shift struct {
+	Leaf       *repo.ScheduleNode
+	Claimed    bool // it begins from what a cut claims
+	Worker     int
+	Start, End uint64
 }
 
-// shiftsOf returns what each of so many workers does, in the order in which it begins, if a
+// Shifts returns what each of so many workers does, in the order in which it begins, if a
 // free worker always takes the first leaf in block order that is ready: as
 // dtt.Tree.Makespan counts. Of several free workers the first one takes it.
-func shiftsOf(root *repo.ScheduleNode, workers int) []shift {
+func Shifts(root *repo.ScheduleNode, workers int) []Shift {
 	var r roster
 	r.add(root, -1, false)
 	free := &least[int]{less: cmp.Compare[int]}
 	for w := range workers {
 		heap.Push(free, w)
 	}
-	running := &least[int]{less: func(a, b int) int { return cmp.Or(cmp.Compare(r.shifts[a].end, r.shifts[b].end), cmp.Compare(a, b)) }}
+	running := &least[int]{less: func(a, b int) int { return cmp.Or(cmp.Compare(r.shifts[a].End, r.shifts[b].End), cmp.Compare(a, b)) }}
 	r.ready.less = cmp.Compare[int]
 	r.open(0)
 	for now := uint64(0); ; {
 		for free.Len() > 0 && r.ready.Len() > 0 {
 			place := heap.Pop(&r.ready).(int)
 			p := &r.places[place]
-			r.shifts = append(r.shifts, shift{p.node, p.claimed, heap.Pop(free).(int), now, now + p.node.Cost})
+			r.shifts = append(r.shifts, Shift{p.node, p.claimed, heap.Pop(free).(int), now, now + p.node.Cost})
 			r.where = append(r.where, place)
 			heap.Push(running, len(r.shifts)-1)
 		}
@@ -40,8 +40,8 @@ func shiftsOf(root *repo.ScheduleNode, workers int) []shift {
 			return r.shifts
 		}
 		done := heap.Pop(running).(int)
-		now = r.shifts[done].end
-		heap.Push(free, r.shifts[done].worker)
+		now = r.shifts[done].End
+		heap.Push(free, r.shifts[done].Worker)
 		r.done(r.where[done])
 	}
 }
@@ -50,7 +50,7 @@ func shiftsOf(root *repo.ScheduleNode, workers int) []shift {
 type roster struct {
 	places []place // in depth-first order
 	ready  least[int]
-	shifts []shift
+	shifts []Shift
 	where  []int // the place of each shift
 }
 
