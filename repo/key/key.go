@@ -130,6 +130,8 @@ const (
 	DomainOrder Domain = "aergo/order/v1"
 	DomainBlock Domain = "aergo/block/v1"
 	DomainTag   Domain = "aergo/tag/v1"
+
+	DomainPoolReceipt Domain = "aergo/receipt/v1"
 )
 
 // appendMessage appends the signed message to b.

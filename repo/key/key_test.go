@@ -28,6 +28,7 @@ func TestSignedMessageIsAsDocumented(t *testing.T) {
 		DomainOrder:                "\x6eaergo/order/v1",
 		DomainBlock:                "\x6eaergo/block/v1",
 		DomainTag:                  "\x6caergo/tag/v1",
+		DomainPoolReceipt:          "\x70aergo/receipt/v1",
 		"aergo/a-long-one/v1-xxxx": "\x78\x18aergo/a-long-one/v1-xxxx",
 		"":                         "\x60",
 	}

@@ -52,10 +52,7 @@ func (b *Body) Encode() []byte {
 		out = AppendHash(out, e.Batch)
 		out = AppendUint(out, e.Order)
 		out = AppendRuns(out, e.Runs)
-		out = AppendArray(out, len(e.Excluded))
-		for j := range e.Excluded {
-			out = appendExclusion(out, &e.Excluded[j])
-		}
+		out = AppendExclusions(out, e.Excluded)
 	}
 	return out
 }
@@ -68,6 +65,15 @@ func AppendRuns(out []byte, runs []Run) []byte {
 		out = AppendUint(out, run.First)
 		out = AppendUint(out, run.Count)
 		out = AppendUint(out, uint64(run.Verdict))
+	}
+	return out
+}
+
+// AppendExclusions appends an array of exclusions.
+func AppendExclusions(out []byte, list []Exclusion) []byte {
+	out = AppendArray(out, len(list))
+	for i := range list {
+		out = appendExclusion(out, &list[i])
 	}
 	return out
 }
@@ -130,36 +136,46 @@ func (r *Reader) entry(e *Entry, orders int) (taken uint64) {
 	if r.err == nil && len(e.Runs) == 0 {
 		r.Fail("entry takes nothing")
 	}
-	if n := r.counted(MaxLargeBytes, minExclusionBytes); n > 0 {
-		e.Excluded = make([]Exclusion, n)
-	}
-	for i := range e.Excluded {
-		if r.err != nil {
-			break
-		}
-		e.Excluded[i] = r.exclusion()
-	}
-	r.matchExclusions(e)
+	e.Excluded = r.Exclusions(e.Runs)
 	return taken
 }
 
+// Exclusions reads an array of exclusions, which must be those of the excluded runs, in
+// their order.
+func (r *Reader) Exclusions(runs []Run) []Exclusion {
+	n := r.counted(MaxLargeBytes, minExclusionBytes)
+	if n == 0 {
+		r.matchExclusions(runs, nil)
+		return nil
+	}
+	list := make([]Exclusion, n)
+	for i := range list {
+		if r.err != nil {
+			break
+		}
+		list[i] = r.exclusion()
+	}
+	r.matchExclusions(runs, list)
+	return list
+}
+
 // matchExclusions checks that the exclusions are those of the excluded runs, in order.
-func (r *Reader) matchExclusions(e *Entry) {
+func (r *Reader) matchExclusions(runs []Run, list []Exclusion) {
 	next := 0
-	for _, run := range e.Runs {
+	for _, run := range runs {
 		if run.Verdict != VerdictExcluded || r.err != nil {
 			continue
 		}
 		for i := range run.Count {
-			if next == len(e.Excluded) || e.Excluded[next].Index != run.First+i {
+			if next == len(list) || list[next].Index != run.First+i {
 				r.Fail("exclusion of transaction %d is not where it belongs", run.First+i)
 				return
 			}
 			next++
 		}
 	}
-	if r.err == nil && next != len(e.Excluded) {
-		r.Fail("%d exclusions too many", len(e.Excluded)-next)
+	if r.err == nil && next != len(list) {
+		r.Fail("%d exclusions too many", len(list)-next)
 	}
 }
 

@@ -35,15 +35,16 @@ func fuzzCodec(f *testing.F, name string) {
 	})
 }
 
-func FuzzBatch(f *testing.F)    { fuzzCodec(f, "batch") }
-func FuzzBlob(f *testing.F)     { fuzzCodec(f, "blob") }
-func FuzzBlobList(f *testing.F) { fuzzCodec(f, "bloblist") }
-func FuzzBody(f *testing.F)     { fuzzCodec(f, "body") }
-func FuzzChunk(f *testing.F)    { fuzzCodec(f, "chunk") }
-func FuzzHeader(f *testing.F)   { fuzzCodec(f, "header") }
-func FuzzOrder(f *testing.F)    { fuzzCodec(f, "order") }
-func FuzzReceipts(f *testing.F) { fuzzCodec(f, "receipts") }
-func FuzzTag(f *testing.F)      { fuzzCodec(f, "tag") }
+func FuzzBatch(f *testing.F)       { fuzzCodec(f, "batch") }
+func FuzzBlob(f *testing.F)        { fuzzCodec(f, "blob") }
+func FuzzBlobList(f *testing.F)    { fuzzCodec(f, "bloblist") }
+func FuzzBody(f *testing.F)        { fuzzCodec(f, "body") }
+func FuzzChunk(f *testing.F)       { fuzzCodec(f, "chunk") }
+func FuzzHeader(f *testing.F)      { fuzzCodec(f, "header") }
+func FuzzOrder(f *testing.F)       { fuzzCodec(f, "order") }
+func FuzzPoolReceipt(f *testing.F) { fuzzCodec(f, "poolreceipt") }
+func FuzzReceipts(f *testing.F)    { fuzzCodec(f, "receipts") }
+func FuzzTag(f *testing.F)         { fuzzCodec(f, "tag") }
 
 // FuzzItem checks that whatever Skip accepts is the only encoding of the items in it.
 func FuzzItem(f *testing.F) {

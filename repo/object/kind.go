@@ -18,11 +18,14 @@ const (
 	KindOrder     Kind = 8
 	KindTree      Kind = 9
 	KindReceipts  Kind = 10
+
+	KindPoolReceipt Kind = 11 // never an object of a store: it travels, and pools keep it
 )
 
 var kindNames = [...]string{
 	KindBatch: "batch", KindChunk: "chunk", KindHeader: "header", KindBody: "body", KindTag: "tag",
 	KindStateNode: "state node", KindBlob: "blob", KindOrder: "order", KindTree: "tree", KindReceipts: "receipts",
+	KindPoolReceipt: "pool receipt",
 }
 
 // Valid says whether k is a known kind.

@@ -28,6 +28,7 @@ func codecs() []codec {
 		codecOf("chunk", object.KindChunk, object.DecodeChunk, (*gen).chunk),
 		codecOf("header", object.KindHeader, object.DecodeHeader, (*gen).header),
 		codecOf("order", object.KindOrder, object.DecodeOrder, (*gen).order),
+		codecOf("poolreceipt", object.KindPoolReceipt, object.DecodePoolReceipt, (*gen).poolReceipt),
 		codecOf("receipts", object.KindReceipts, object.DecodeReceipts, (*gen).receipts),
 		codecOf("tag", object.KindTag, object.DecodeTag, (*gen).tag),
 	}
@@ -226,14 +227,21 @@ func (g *gen) body() *object.Body {
 	}
 	for n := g.few(); n > 0; n-- {
 		e := object.Entry{Batch: g.hash(), Order: g.below(uint64(len(b.Orders)) + 1), Runs: g.runs(1 + g.few())}
-		for _, run := range e.Runs {
-			for i := uint64(0); run.Verdict == object.VerdictExcluded && i < run.Count; i++ {
-				e.Excluded = append(e.Excluded, g.exclusion(run.First+i))
-			}
-		}
+		e.Excluded = g.exclusions(e.Runs)
 		b.Entries = append(b.Entries, e)
 	}
 	return b
+}
+
+// exclusions returns those that belong to runs.
+func (g *gen) exclusions(runs []object.Run) []object.Exclusion {
+	var list []object.Exclusion
+	for _, run := range runs {
+		for i := uint64(0); run.Verdict == object.VerdictExcluded && i < run.Count; i++ {
+			list = append(list, g.exclusion(run.First+i))
+		}
+	}
+	return list
 }
 
 func (g *gen) exclusion(index uint64) object.Exclusion {
@@ -275,6 +283,15 @@ func (g *gen) receipts() *object.Receipts {
 		})
 	}
 	return rs
+}
+
+func (g *gen) poolReceipt() *object.PoolReceipt {
+	p := &object.PoolReceipt{
+		Lineage: g.hash(), Branch: g.hash(), Base: g.mark(), Position: g.uint(), Previous: g.optional(), Batch: g.hash(),
+		Runs: g.runs(1 + g.few()), TimeMillis: g.uint(), Producer: g.identity(), Extensions: g.extensions(),
+	}
+	p.Excluded = g.exclusions(p.Runs)
+	return p
 }
 
 func (g *gen) tag() *object.Tag {

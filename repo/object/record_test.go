@@ -126,11 +126,11 @@ func TestKindOf(t *testing.T) {
 		{"array of one", []byte{0x81, 0x01, 0x01}, 0},
 		{"version 2", []byte{0x82, 0x02, 0x01}, 0},
 		{"kind 0", []byte{0x82, 0x01, 0x00}, 0},
-		{"kind 11", []byte{0x82, 0x01, 0x0b}, 0},
+		{"kind 12", []byte{0x82, 0x01, 0x0c}, 0},
 		{"kind 257", []byte{0x82, 0x01, 0x19, 0x01, 0x01}, 0},
 		{"no kind", []byte{0x82, 0x01}, 0},
 		{"first kind", []byte{0x82, 0x01, 0x01}, object.KindBatch},
-		{"last kind", []byte{0x82, 0x01, 0x0a}, object.KindReceipts},
+		{"last kind", []byte{0x82, 0x01, 0x0b}, object.KindPoolReceipt},
 		{"array of 2,000", append([]byte{0x99, 0x07, 0xd0, 0x01, 0x06}, make([]byte, 1998)...), object.KindStateNode},
 	}
 	for _, c := range cases {

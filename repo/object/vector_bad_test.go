@@ -35,7 +35,7 @@ func swap(data, old, new []byte) []byte {
 func badCases() map[string][]badCase {
 	all := map[string][]badCase{
 		"batch": badBatches(), "blob": badBlobs(), "bloblist": badBlobLists(), "body": badBodies(), "chunk": badChunks(),
-		"header": badHeaders(), "order": badOrders(), "receipts": badReceipts(), "tag": badTags(),
+		"header": badHeaders(), "order": badOrders(), "poolreceipt": badPoolReceipts(), "receipts": badReceipts(), "tag": badTags(),
 	}
 	for name, good := range goodCases() {
 		all[name] = append(badHeads(good[0].record.Encode()), all[name]...)
@@ -213,6 +213,22 @@ func badReceipts() []badCase {
 		{"events of 31 bytes", append([]byte{0x83, 1, 10, 0x81, 0x85, 1, 0, 0, 0x58, 31}, append(make([]byte, 31), 0x40)...), "optional hash"},
 		{"events of 32 zero bytes", append([]byte{0x83, 1, 10, 0x81, 0x85, 1, 0, 0, 0x58, 32}, append(make([]byte, 32), 0x40)...), "optional hash"},
 	}
+}
+
+func badPoolReceipts() []badCase {
+	first := goodPoolReceipts()[0].record.(*object.PoolReceipt)
+	next := goodPoolReceipts()[1].record.(*object.PoolReceipt)
+	return append(badExtensions(first.Encode()),
+		badCase{"no runs", changed(first, func(p *object.PoolReceipt) { p.Runs = nil }), "promises nothing"},
+		badCase{"runs that do not ascend", changed(first, func(p *object.PoolReceipt) { p.Runs = []object.Run{{First: 3, Count: 1}, {First: 0, Count: 1}} }), "does not ascend"},
+		badCase{"runs that overlap", changed(first, func(p *object.PoolReceipt) {
+			p.Runs = []object.Run{{Count: 2}, {First: 1, Count: 2, Verdict: object.VerdictNoop}}
+		}), "does not ascend"},
+		badCase{"an exclusion too few", changed(next, func(p *object.PoolReceipt) { p.Excluded = p.Excluded[:1] }), "not where it belongs"},
+		badCase{"an exclusion too many", changed(first, func(p *object.PoolReceipt) { p.Excluded = next.Excluded[:1] }), "too many"},
+		badCase{"previous of 32 zero bytes", swap(next.Encode(), wordBytes("receipt"), make([]byte, 32)), "optional hash"},
+		badCase{"producer's name is not UTF-8", changed(first, func(p *object.PoolReceipt) { p.Producer.Name = "\xff" }), "UTF-8"},
+	)
 }
 
 func badTags() []badCase {

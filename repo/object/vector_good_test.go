@@ -26,7 +26,7 @@ type goodCase struct {
 func goodCases() map[string][]goodCase {
 	return map[string][]goodCase{
 		"batch": goodBatches(), "blob": goodBlobs(), "bloblist": goodBlobLists(), "body": goodBodies(), "chunk": goodChunks(),
-		"header": goodHeaders(), "order": goodOrders(), "receipts": goodReceipts(), "tag": goodTags(),
+		"header": goodHeaders(), "order": goodOrders(), "poolreceipt": goodPoolReceipts(), "receipts": goodReceipts(), "tag": goodTags(),
 	}
 }
 
@@ -151,6 +151,21 @@ func goodReceipts() []goodCase {
 			{Count: 4, Receipt: object.Receipt{Verdict: object.VerdictDropped}},
 		}}},
 	}
+}
+
+func goodPoolReceipts() []goodCase {
+	base := object.PoolReceipt{
+		Lineage: word("lineage"), Branch: word("branch"), Base: object.Mark{Block: word("block"), Height: 7}, Batch: word("batch"),
+		Runs: []object.Run{{Count: 17}}, TimeMillis: 1_700_000_000_000, Producer: ada(),
+	}
+	first, next := base, base
+	next.Position, next.Previous, next.Extensions = 24, word("receipt"), someExtensions()
+	next.Runs = []object.Run{{First: 1, Count: 2}, {First: 3, Count: 2, Verdict: object.VerdictExcluded}, {First: 9, Count: 1, Verdict: object.VerdictNoop}}
+	next.Excluded = []object.Exclusion{
+		{Index: 3, Reason: object.ReasonFieldChanged, Op: 1, Key: []byte("key"), Field: "balance", Found: wordBytes("found")[:object.FoundSize]},
+		{Index: 4, Reason: object.ReasonMalformed},
+	}
+	return []goodCase{{"the first on a head", &first}, {"all fields", &next}}
 }
 
 func goodTags() []goodCase {
