@@ -88,7 +88,7 @@ func house() []room {
 		},
 		{
 			path:  "repo/shape",
-			below: []string{"repo", "contract/table", "contract/table/format", "contract/value", "repo/ref", "repo/state/key", "repo/object"},
+			below: []string{"repo", "consensus/directory", "contract/table", "contract/table/format", "contract/value", "repo/ref", "repo/state/key", "repo/object"},
 		},
 		{path: "testdata/trees", below: []string{"repo", "repo/state/key"}},
 		{

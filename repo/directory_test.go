@@ -116,7 +116,7 @@ func TestWhoMayChangeTheDirectory(t *testing.T) {
 	if err := as("bob", w.added("mallory")); !errors.Is(err, ErrNothing) {
 		t.Errorf("the same again: %v", err)
 	}
-	if err := as("bob", directory.Change{Revoke: "ada"}); !errors.Is(err, directory.ErrInvalid) {
+	if err := as("bob", directory.Change{Revoke: "ada"}); !errors.Is(err, directory.ErrBadChange) {
 		t.Errorf("the owner is revoked: %v", err)
 	}
 	if err := as("", granted("nobody", "*", directory.Read)); !errors.Is(err, directory.ErrUnknown) {

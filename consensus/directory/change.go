@@ -15,6 +15,8 @@ var (
 	ErrUnknown = errors.New("identity not found")
 	// ErrKeyTaken says that a key is, or was, somebody's already.
 	ErrKeyTaken = errors.New("key is known already")
+	// ErrBadChange says that a change makes no sense.
+	ErrBadChange = errors.New("change makes no sense")
 )
 
 // Change is one thing to be changed in a Directory. Exactly one field is set.
@@ -35,7 +37,7 @@ type Rotation struct {
 }
 
 // Specs returns the operations that make changes, one transaction for each change, in the
-// next block of the Directory. The errors wrap ErrUnknown, ErrKeyTaken, ErrInvalid or
+// next block of the Directory. The errors wrap ErrUnknown, ErrKeyTaken, ErrBadChange or
 // key.ErrBadName.
 func (d *Directory) Specs(changes ...Change) ([][]table.Spec, error) {
 	a := author{d, d.Height + 1, map[string]bool{}}
@@ -77,15 +79,18 @@ func (a author) add(i Identity) ([]table.Spec, error) {
 		i.Key = known.Key
 	}
 	if i.Key == (Key{}) {
-		return nil, fmt.Errorf("identity %s: %w: it needs a key", i.Name, ErrInvalid)
+		return nil, fmt.Errorf("identity %s: %w: it needs a key", i.Name, ErrBadChange)
 	}
 	a.added[i.Name] = true
+	if i.Key == a.Owner.Key && (i.Since != 0 || i.Until != 0) {
+		return nil, fmt.Errorf("identity %s: %w: the owner is valid always", i.Name, ErrBadChange)
+	}
 	specs := []table.Spec{identitySpec(i)}
 	if known != nil && known.Key == i.Key {
 		return specs, nil
 	}
 	if known != nil && known.Key != (Key{}) {
-		return nil, fmt.Errorf("identity %s: %w: it has another key, which can be rotated", i.Name, ErrInvalid)
+		return nil, fmt.Errorf("identity %s: %w: it has another key, which can be rotated", i.Name, ErrBadChange)
 	}
 	if err := a.free(i.Key, i.Name); err != nil {
 		return nil, err
@@ -133,7 +138,7 @@ func (a author) rotate(r Rotation) ([]table.Spec, error) {
 	case known == nil:
 		return nil, fmt.Errorf("%q: %w", r.Name, ErrUnknown)
 	case known.Key == (Key{}):
-		return nil, fmt.Errorf("identity %s: %w: its key is revoked; add it again with another one", r.Name, ErrInvalid)
+		return nil, fmt.Errorf("identity %s: %w: its key is revoked; add it again with another one", r.Name, ErrBadChange)
 	case known.Key == r.Key:
 		return nil, fmt.Errorf("key %x: %w: it is the key that %s has", r.Key[:4], ErrKeyTaken, r.Name)
 	}
@@ -151,12 +156,12 @@ func (a author) rotate(r Rotation) ([]table.Spec, error) {
 func (a author) revoke(name string) ([]table.Spec, error) {
 	known := a.identities[name]
 	switch {
-	case known == nil && name == a.Founder.Name:
-		return nil, fmt.Errorf("%w: the owner's key can be rotated, not revoked", ErrInvalid)
+	case known == nil && name == a.Founder.Name, known != nil && known.Key == a.Owner.Key:
+		return nil, fmt.Errorf("%w: the owner's key can be rotated, not revoked", ErrBadChange)
 	case known == nil:
 		return nil, fmt.Errorf("%q: %w", name, ErrUnknown)
 	case known.Key == (Key{}):
-		return nil, fmt.Errorf("identity %s: %w: its key is revoked already", name, ErrInvalid)
+		return nil, fmt.Errorf("identity %s: %w: its key is revoked already", name, ErrBadChange)
 	}
 	specs := []table.Spec{{
 		Code: table.Put, Table: tableIdentities, Key: []rowkey.Component{rowkey.Text(name)}, Unset: []string{fieldKey},

@@ -90,8 +90,8 @@ func (v *View) identityRow(comps []rowkey.Component, r row) error {
 		return err
 	}
 	i := &Identity{Name: name[0]}
-	if err := CheckIdentity(i.Name); err != nil {
-		return err
+	if CheckIdentity(i.Name) != nil {
+		return fmt.Errorf("%q is no name of an identity", i.Name)
 	}
 	fields := r.fields()
 	i.Kind = Kind(fields.text(fieldKind))
@@ -114,8 +114,8 @@ func (v *View) identityRow(comps []rowkey.Component, r row) error {
 		return fmt.Errorf("more than %d identities", MaxIdentities)
 	}
 	for _, role := range i.Roles {
-		if err := CheckIdentity(role); err != nil {
-			return fmt.Errorf("identity %s: role %w", i.Name, err)
+		if CheckIdentity(role) != nil {
+			return fmt.Errorf("identity %s: %q is no name of a role", i.Name, role)
 		}
 	}
 	for _, a := range i.Addresses {
@@ -168,8 +168,8 @@ func (v *View) grantRow(comps []rowkey.Component, r row) error {
 		return fmt.Errorf("grant to %s: no such permission", g.Subject)
 	}
 	g.May = may
-	if err := CheckGrant(g); err != nil {
-		return err
+	if rule := g.brokenRule(); rule != "" {
+		return fmt.Errorf("grant to %s: %s", g.Subject, rule)
 	}
 	if len(v.grants) >= MaxGrants {
 		return fmt.Errorf("more than %d grants", MaxGrants)
@@ -190,26 +190,31 @@ func CheckIdentity(name string) error {
 	return nil
 }
 
-// CheckGrant says whether a grant makes sense. The error wraps ErrInvalid or key.ErrBadName.
+// CheckGrant says whether a grant makes sense. The error wraps ErrBadChange.
 func CheckGrant(g Grant) error {
-	subject := strings.TrimPrefix(g.Subject, RolePrefix)
-	if g.Subject != Anyone {
-		if err := CheckIdentity(subject); err != nil {
-			return err
-		}
+	if rule := g.brokenRule(); rule != "" {
+		return fmt.Errorf("%w: %s", ErrBadChange, rule)
+	}
+	return nil
+}
+
+// brokenRule returns what is wrong with a grant, or nothing.
+func (g *Grant) brokenRule() string {
+	if g.Subject != Anyone && CheckIdentity(strings.TrimPrefix(g.Subject, RolePrefix)) != nil {
+		return fmt.Sprintf("%q is nobody's name", g.Subject)
 	}
 	if _, err := path.Match(g.Pattern, ""); err != nil || g.Pattern == "" || len(g.Pattern) > maxPatternBytes || !utf8.ValidString(g.Pattern) {
-		return fmt.Errorf("%w: %q is no pattern of branches", ErrInvalid, g.Pattern)
+		return fmt.Sprintf("%q is no pattern of branches", g.Pattern)
 	}
 	switch {
 	case g.May <= None || g.May > Admin:
-		return fmt.Errorf("%w: a grant of %s", ErrInvalid, g.May)
+		return fmt.Sprintf("there is no permission %s", g.May)
 	case g.May == Admin && g.Pattern != everyBranch:
-		return fmt.Errorf("%w: the Directory is one: grant admin on %q, not on %q", ErrInvalid, everyBranch, g.Pattern)
-	case g.May > Write && g.Subject == Anyone, g.May == Propose && g.Subject == Anyone:
-		return fmt.Errorf("%w: anyone may be granted read or write, not %s", ErrInvalid, g.May)
+		return fmt.Sprintf("the Directory is one: grant admin on %q, not on %q", everyBranch, g.Pattern)
+	case g.Subject == Anyone && g.May != Read && g.May != Write:
+		return fmt.Sprintf("anyone may be granted read or write, not %s", g.May)
 	}
-	return nil
+	return ""
 }
 
 // check says whether rows agree with each other: each key is of an identity, and an

@@ -44,6 +44,7 @@ func usageKinds() []Kind {
 		{ID: "peer.bad-address", Sentinel: peer.ErrBadAddress, Exit: ExitUsage, Code: "bad-address", Hint: "write aergo://HOST:PORT/REPOSITORY or aergo://PEER@HOST:PORT/REPOSITORY"},
 		{ID: "peer.bad-id", Sentinel: peer.ErrBadID, Exit: ExitUsage, Code: "bad-address", Hint: "a daemon prints its peer id when it starts; copy it whole"},
 		{ID: "peer.not-loopback", Sentinel: peer.ErrNotLoopback, Exit: ExitUsage, Code: "not-loopback", Hint: "say that others may come: aergo daemon --help shows how"},
+		{ID: "directory.bad-change", Sentinel: directory.ErrBadChange, Exit: ExitUsage, Code: "bad-change", Hint: "aergo directory show says how things are, aergo directory --help what can be"},
 		{ID: "ref.bad-name", Sentinel: ref.ErrBadName, Exit: ExitUsage, Code: "bad-name", Hint: "use letters, digits, - _ . and +"},
 		{ID: "key.bad-name", Sentinel: key.ErrBadName, Exit: ExitUsage, Code: "bad-name", Hint: "set AERGO_IDENTITY to a name of letters, digits and . _ - @ +"},
 		{ID: "rowkey.bad-name", Sentinel: rowkey.ErrBadName, Exit: ExitUsage, Code: "bad-name", Hint: "use letters, digits, - _ and . in names of tables"},
@@ -70,6 +71,7 @@ func usageKinds() []Kind {
 // answerKinds are requests that make sense, to which the answer is no.
 func answerKinds() []Kind {
 	return []Kind{
+		{ID: "directory.key-taken", Sentinel: directory.ErrKeyTaken, Exit: ExitNo, Code: "exists", Hint: "every identity has keys of its own: aergo directory key prints yours"},
 		{ID: "repo.conflict", Sentinel: repo.ErrConflict, Exit: ExitNo, Code: "conflict", Hint: "merge without --strict to leave them out, or with --ours or --theirs"},
 		{ID: "repo.nothing", Sentinel: repo.ErrNothing, Exit: ExitNo, Code: "nothing", Hint: "aergo status shows where you are"},
 		{ID: "merge.nothing", Sentinel: merge.ErrNothing, Exit: ExitNo, Code: "nothing", Hint: "aergo log shows what there is"},
@@ -91,6 +93,7 @@ func answerKinds() []Kind {
 // missingKinds are things that are not there.
 func missingKinds() []Kind {
 	return []Kind{
+		{ID: "directory.unknown", Sentinel: directory.ErrUnknown, Exit: ExitNotFound, Code: "no-identity", Hint: "aergo directory show lists who is known and what is granted"},
 		{ID: "repo.no-remote", Sentinel: repo.ErrNoRemote, Exit: ExitNotFound, Code: "no-remote", Hint: "aergo remote lists the remotes; a path to a repository will do, too"},
 		{ID: "repo.no-repository", Sentinel: repo.ErrNoRepository, Exit: ExitNotFound, Code: "no-repository", Hint: "make one with aergo init, or name one with -C DIR"},
 		{ID: "repo.no-revision", Sentinel: repo.ErrNoRevision, Exit: ExitNotFound, Code: "no-revision", Hint: "aergo branch, aergo tag and aergo log show what there is"},

@@ -231,7 +231,7 @@ func TestWordsOfNumbers(t *testing.T) {
 	cases := []struct{ got, want string }{
 		{object.KindStateNode.String(), "state node"}, {object.Kind(0).String(), "kind 0"}, {object.Kind(99).String(), "kind 99"},
 		{object.VerdictNoop.String(), "no-op"}, {object.Verdict(5).String(), "verdict 5"},
-		{object.ReasonBadKey.String(), "bad-key"}, {object.ReasonResolver.String(), "resolver"}, {object.Reason(15).String(), "reason 15"},
+		{object.ReasonBadKey.String(), "bad-key"}, {object.ReasonResolver.String(), "resolver"}, {object.ReasonRevoked.String(), "revoked"}, {object.Reason(16).String(), "reason 16"},
 		{object.OrderDrop.String(), "drop"}, {object.OrderKind(4).String(), "unknown order"},
 		{object.ModeResolve.String(), "resolve"}, {object.Mode(4).String(), "unknown mode"},
 	}

@@ -142,7 +142,7 @@ func badBodies() []badCase {
 		{"exclusion of a transaction that is not excluded", entry(func(e *object.Entry) { e.Runs = e.Runs[:1] }), "too many"},
 		{"exclusions out of order", entry(func(e *object.Entry) { e.Excluded[0], e.Excluded[1] = e.Excluded[1], e.Excluded[0] }), "not where it belongs"},
 		{"no reason", exclusion(func(x *object.Exclusion) { x.Reason = object.ReasonNone }), "without a reason"},
-		{"unknown reason", exclusion(func(x *object.Exclusion) { x.Reason = 15 }), "above the limit of 14"},
+		{"unknown reason", exclusion(func(x *object.Exclusion) { x.Reason = 16 }), "above the limit of 15"},
 		{"found of 15 bytes", exclusion(func(x *object.Exclusion) { x.Found = make([]byte, 15) }), "15 bytes"},
 		{"reason that is not UTF-8", exclusion(func(x *object.Exclusion) { x.Reason, x.Found = object.ReasonResolver, []byte{0xff} }), "not UTF-8"},
 		{"inherited without a deciding block", exclusion(func(x *object.Exclusion) { x.Reason = object.ReasonInherited }), "deciding block"},
