@@ -82,19 +82,29 @@ type Progress struct {
 	Total uint64 // 0 if not known
 }
 
-// Repo is an open repository. It is safe for concurrent use; changes wait for each other.
+// Repo is an open repository as one caller works with it. It is safe for concurrent use;
+// changes wait for each other.
 type Repo struct {
+	opts     Options
+	config   config
+	borrowed bool // from the Repo that has opened it
+	led      *branch.Ledger
+	*opened
+}
+
+// opened is what all callers of an open repository share.
+type opened struct {
 	fs      billy.Filesystem
-	opts    Options
-	config  config
 	refs    *ref.Store
 	log     *oplog.Log
 	workers *dtt.Pool
+	packs   store.Options
 
-	opening     sync.Mutex
-	disk        store.Store
-	led         *branch.Ledger
 	directories *directory.Set
+	keys        *key.Cache
+
+	opening sync.Mutex // held by who sets disk, or led of any caller
+	disk    store.Store
 }
 
 // Open opens the repository whose folder is fs. Nothing is read but its configuration. If
@@ -129,36 +139,73 @@ func (r *Repo) recoverIfStopped(ctx context.Context) error {
 }
 
 func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
-	if opts.Clock == nil {
-		opts.Clock = time.Now
-	}
-	if opts.Random == nil {
-		opts.Random = rand.Reader
-	}
-	if opts.Workers == 0 {
-		opts.Workers = runtime.GOMAXPROCS(0)
-	}
-	if opts.Lock == nil {
-		opts.Lock = lock.NewMemory(opts.Who)
-	}
-	if opts.packs.CacheBytes == 0 {
-		opts.packs.CacheBytes = frameCacheBytes
-	}
-	if opts.Progress == nil {
-		opts.Progress = func(Progress) {}
-	}
 	refsFS, err := fs.Chroot(refsFolder)
 	if err != nil {
 		return nil, err
 	}
-	return &Repo{
-		fs: fs, opts: opts, config: c, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile),
-		workers: dtt.NewPool(opts.Workers), directories: directory.NewSet(),
-	}, nil
+	opts = opts.withDefaults()
+	return &Repo{opts: opts, config: c, opened: &opened{
+		fs: fs, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile), workers: dtt.NewPool(opts.Workers), packs: opts.packs,
+		directories: directory.NewSet(), keys: key.NewCache(1 << 12),
+	}}, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Lock == nil {
+		o.Lock = lock.NewMemory(o.Who)
+	}
+	if o.packs.CacheBytes == 0 {
+		o.packs.CacheBytes = frameCacheBytes
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	return o
+}
+
+// ErrReplaced says that a repository's folder holds another repository than the one that
+// was opened.
+var ErrReplaced = errors.New("repository has been replaced")
+
+// As returns the repository for another caller, with its own options, in no more time than
+// it takes to read the configuration: objects, caches and workers are shared, so Workers
+// and what is said about packs have no effect. Like Open it takes back an operation that
+// was stopped, and sees what other processes have changed. It fails with ErrReplaced, or
+// with ErrNoRepository, if the folder no longer holds the repository that was opened; then
+// that one has to be closed.
+//
+// The Lock of opts is shared with nobody: callers that are to wait for each other have
+// locks on one file, or one Lock. Closing what As returns leaves the repository open, which
+// is closed after all that As has returned.
+func (r *Repo) As(ctx context.Context, opts Options) (*Repo, error) {
+	c, err := readConfig(r.fs)
+	if err != nil {
+		return nil, err
+	}
+	if c.Directory != r.config.Directory {
+		return nil, ErrReplaced
+	}
+	out := &Repo{opts: opts.withDefaults(), config: c, borrowed: true, opened: r.opened}
+	if err := out.recoverIfStopped(ctx); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // Close releases the repository.
 func (r *Repo) Close() error {
+	if r.borrowed {
+		return nil
+	}
 	r.opening.Lock()
 	defer r.opening.Unlock()
 	r.workers.Close()
@@ -211,7 +258,7 @@ func (r *Repo) objects() (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	disk, err := store.Open(packs, r.opts.packs)
+	disk, err := store.Open(packs, r.packs)
 	if err != nil {
 		return nil, err
 	}
@@ -250,7 +297,7 @@ func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
 	return &branch.Ledger{
 		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Directories: r.directories,
-		Keys: key.NewCache(1 << 12), Logics: readyLogic,
+		Keys: r.keys, Logics: readyLogic,
 	}
 }
 

@@ -20,8 +20,11 @@ type File struct {
 
 // NewFile returns a lock on the file at path, which is made when it is needed; its folder
 // must exist. command says who holds it, for example "aergo import".
-func NewFile(path, command string) *File {
-	return &File{path: path, local: NewMemory(fmt.Sprintf("%s (process %d)", command, os.Getpid()))}
+func NewFile(path, command string) *File { return NewFileFor(path, command, os.Getpid()) }
+
+// NewFileFor is NewFile on behalf of another process. Who waits is told of that one.
+func NewFileFor(path, command string, process int) *File {
+	return &File{path: path, local: NewMemory(fmt.Sprintf("%s (process %d)", command, process))}
 }
 
 // holderMaxBytes bounds what is read of the words about the holder.
