@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func (s *Schema) Fields() []value.Field {
 // ParseSchema reads a schema row. It fails if the row has a cell that no define can have
 // made.
 func ParseSchema(row []byte) (*Schema, error) {
-	s := &Schema{byName: map[string]columnUse{}}
+	s := &Schema{}
 	for name, v := range Fields(row) {
 		field := string(name)
 		if field == schemaKeyField {
@@ -75,14 +76,9 @@ func ParseSchema(row []byte) (*Schema, error) {
 		}
 		if column.Name != "" {
 			s.Columns = append(s.Columns, column)
-			s.byName[column.Name] = columnUse{typ: column.Type}
 		}
 	}
-	for _, k := range s.Key {
-		use := s.byName[k]
-		use.inKey = true
-		s.byName[k] = use
-	}
+	s.index()
 	slices.SortStableFunc(s.Columns, func(a, b Column) int {
 		if a.Position != b.Position {
 			if a.Position < b.Position {
@@ -93,6 +89,32 @@ func ParseSchema(row []byte) (*Schema, error) {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return s, nil
+}
+
+// index makes the columns findable by name.
+func (s *Schema) index() {
+	s.byName = make(map[string]columnUse, len(s.Columns))
+	for _, c := range s.Columns {
+		s.byName[c.Name] = columnUse{typ: c.Type}
+	}
+	for _, k := range s.Key {
+		use := s.byName[k]
+		use.inKey = true
+		s.byName[k] = use
+	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler: what encoding/json makes of a Schema is read
+// back as one that works.
+func (s *Schema) UnmarshalJSON(data []byte) error {
+	type plain Schema
+	var p plain
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*s = Schema(p)
+	s.index()
+	return nil
 }
 
 // parseCell reads a field of a schema row: a column, or the key, which has no column name.
