@@ -54,7 +54,7 @@ func house() []room {
 			// The door's own words: the command line names what lies below it, and does nothing
 			// with it but through the door.
 			below: []string{
-				"cmd/aergo/ui", "net/problem", "net/peer", "net/transfer", "repo/diagram", "repo/shape", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
+				"cmd/aergo/ui", "net/rpc", "net/problem", "net/peer", "net/transfer", "repo/diagram", "repo/shape", "repo", "merge", "branch", "consensus/directory", "contract", "contract/sql", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state", "repo/state/key", "repo/store", "repo/object", "repo/words",
 				"testdata/multicodec",
 			},
@@ -63,6 +63,15 @@ func house() []room {
 		},
 		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
 		{path: "cmd/aergo/ui", below: []string{"repo/words"}, outside: []string{lipgloss, ansi, term, termenv}},
+		{
+			path: "net/rpc",
+			below: []string{
+				"net/problem", "net/transfer", "repo", "branch", "contract/table", "contract/table/format",
+				"repo/key", "repo/lock", "repo/oplog", "repo/ref", "repo/state/key", "repo/object",
+			},
+			outside: []string{billy},
+			tests:   []string{"merge", "contract/value", "repo/store"},
+		},
 		{
 			path: "net/problem",
 			// It knows every sentinel that a user can meet.

@@ -126,6 +126,8 @@ func networkKinds() []Kind {
 		{ID: "peer.unreachable", Sentinel: peer.ErrUnreachable, Exit: ExitNetwork, Code: "unreachable", Hint: "check the address, and that a daemon runs there"},
 		{ID: "peer.unknown", Sentinel: peer.ErrUnknownPeer, Exit: ExitNetwork, Code: "unreachable", Hint: "say once where it is: aergo://PEER@HOST:PORT/REPOSITORY"},
 		{ID: "peer.refused", Sentinel: peer.ErrRefused, Exit: ExitNetwork, Code: "unreachable", Hint: "something else may answer at this address; check the port"},
+		{ID: "rpc.lost", Sentinel: ErrLost, Exit: ExitNetwork, Code: "cut", Hint: "aergo op log shows whether it happened; if not, run it again"},
+		{ID: "rpc.stopping", Sentinel: ErrStopping, Exit: ExitBusy, Code: "busy", Hint: "nothing was changed; run it again"},
 		{ID: "peer.no-identity", Sentinel: peer.ErrNoIdentity, Exit: ExitNotPermitted, Code: "no-key", Hint: "put the peer's identity file back"},
 		{ID: "peer.identity-exists", Sentinel: peer.ErrIdentityExists, Exit: ExitNo, Code: "exists", Hint: "move the old identity file away first"},
 		{ID: "peer.bad-identity", Sentinel: peer.ErrBadIdentity, Exit: ExitIntegrity, Code: "damaged", Hint: "restore the peer's identity file from a backup"},
@@ -144,6 +146,7 @@ func integrityKinds() []Kind {
 	const fsck = "aergo fsck says what is damaged; restore it from a clone or a backup"
 	return []Kind{
 		{ID: "repo.format", Sentinel: repo.ErrFormat, Exit: ExitIntegrity, Code: "format", Hint: "use the version of aergo that made it, or a later one"},
+		{ID: "repo.replaced", Sentinel: repo.ErrReplaced, Exit: ExitIntegrity, Code: "format", Hint: "start the daemon again: the repository that it serves is another one now"},
 		{ID: "key.bad-key-file", Sentinel: key.ErrBadKeyFile, Exit: ExitIntegrity, Code: "damaged", Hint: "restore the key file from a backup"},
 		{ID: "key.bad-signature", Sentinel: key.ErrBadSignature, Exit: ExitIntegrity, Code: "invalid", Hint: "aergo verify says which block is not sound"},
 		{ID: "key.bad-public", Sentinel: key.ErrBadPublic, Exit: ExitIntegrity, Code: "invalid", Hint: "aergo verify says which block is not sound"},

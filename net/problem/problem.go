@@ -45,8 +45,16 @@ type Kind struct {
 	Status int
 }
 
-// ErrUsage is wrapped by requests that make no sense.
-var ErrUsage = errors.New("usage")
+var (
+	// ErrUsage is wrapped by requests that make no sense.
+	ErrUsage = errors.New("usage")
+	// ErrLost is wrapped when the process that serves a repository goes away before it has
+	// answered. What was asked may have happened.
+	ErrLost = errors.New("the daemon went away before it answered")
+	// ErrStopping is wrapped when that process is about to stop. What was asked has not
+	// happened.
+	ErrStopping = errors.New("the daemon is stopping")
+)
 
 // Of returns the kind of an error, with the hint that the error has of its own, if any: the
 // outermost method Hint() string that answers. Cancellation counts as an interruption if
