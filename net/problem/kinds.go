@@ -43,7 +43,7 @@ func usageKinds() []Kind {
 		{ID: "repo.no-such-change", Sentinel: repo.ErrNoSuchChange, Exit: ExitUsage, Code: "usage", Hint: "aergo excluded show TX shows what it changes"},
 		{ID: "peer.bad-address", Sentinel: peer.ErrBadAddress, Exit: ExitUsage, Code: "bad-address", Hint: "write aergo://HOST:PORT/REPOSITORY or aergo://PEER@HOST:PORT/REPOSITORY"},
 		{ID: "peer.bad-id", Sentinel: peer.ErrBadID, Exit: ExitUsage, Code: "bad-address", Hint: "a daemon prints its peer id when it starts; copy it whole"},
-		{ID: "peer.not-loopback", Sentinel: peer.ErrNotLoopback, Exit: ExitUsage, Code: "not-loopback", Hint: "say that others may come: aergo daemon --help shows how"},
+		{ID: "peer.not-loopback", Sentinel: peer.ErrNotLoopback, Exit: ExitUsage, Code: "not-loopback", Hint: "let other machines in on purpose: aergo daemon --public"},
 		{ID: "directory.bad-change", Sentinel: directory.ErrBadChange, Exit: ExitUsage, Code: "bad-change", Hint: "aergo directory show says how things are, aergo directory --help what can be"},
 		{ID: "ref.bad-name", Sentinel: ref.ErrBadName, Exit: ExitUsage, Code: "bad-name", Hint: "use letters, digits, - _ . and +"},
 		{ID: "key.bad-name", Sentinel: key.ErrBadName, Exit: ExitUsage, Code: "bad-name", Hint: "set AERGO_IDENTITY to a name of letters, digits and . _ - @ +"},
@@ -193,6 +193,7 @@ func storageKinds() []Kind {
 		{ID: "errno.enotdir", Sentinel: syscall.ENOTDIR, Exit: ExitUsage, Code: "usage", Hint: "name a folder, not a file"},
 		{ID: "deadline", Sentinel: context.DeadlineExceeded, Exit: ExitNetwork, Code: "timeout", Hint: "try again later"},
 		{ID: "deadline.file", Sentinel: os.ErrDeadlineExceeded, Exit: ExitNetwork, Code: "timeout", Hint: "try again later"},
+		{ID: "errno.eaddrinuse", Sentinel: syscall.EADDRINUSE, Exit: ExitNetwork, Code: "address-in-use", Hint: "choose another port: aergo daemon --listen 127.0.0.1:0 takes any that is free"},
 		{ID: "errno.epipe", Sentinel: syscall.EPIPE, Exit: ExitStorage, Code: "storage", Hint: "the reader of the output has left"},
 	}
 }

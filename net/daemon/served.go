@@ -1,0 +1,115 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/go-git/go-billy/v5"
+	"github.com/go-git/go-billy/v5/osfs"
+
+	"aergo/net/peer"
+	"aergo/net/transfer"
+	"aergo/repo"
+	"aergo/repo/object"
+)
+
+// host is the repositories as a transfer.Server sees them.
+type host struct{ d *Daemon }
+
+// Repository implements transfer.Host.
+func (h host) Repository(_ context.Context, name string) (transfer.Repository, error) {
+	if _, err := h.d.repositories.folder(name); err != nil {
+		return nil, err
+	}
+	return served{h.d, name}, nil
+}
+
+// Allow implements transfer.Host. Where there is no repository everybody is denied, in the
+// same words as those who may not read one.
+func (h host) Allow(ctx context.Context, from, name string, verb transfer.Verb) error {
+	who, err := peer.ID(from).Key()
+	if err != nil {
+		return err
+	}
+	err = h.d.repositories.Use(ctx, name, func(r *repo.Repo) error { return h.d.opts.Access.Allow(ctx, who, name, r, verb) })
+	if errors.Is(err, repo.ErrNoRepository) {
+		err = fmt.Errorf("%w: there is no such repository", transfer.ErrDenied)
+	}
+	if errors.Is(err, transfer.ErrDenied) {
+		h.d.metrics.denials.WithLabelValues(string(verb)).Inc()
+		h.d.log.Warn("denied", "peer", from, "key", who.Short(), "repository", name, "verb", string(verb), "reason", err.Error())
+	}
+	return err
+}
+
+// served is a repository that is opened for each thing that is done with it.
+type served struct {
+	d    *Daemon
+	name string
+}
+
+// Refs implements transfer.Repository.
+func (s served) Refs(ctx context.Context) (out repo.RemoteRefs, err error) {
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		out, err = r.Offer(ctx)
+		return err
+	})
+	return out, err
+}
+
+// Objects implements transfer.Repository.
+func (s served) Objects() repo.Source { return source{s} }
+
+// Merge implements transfer.Repository.
+func (s served) Merge(ctx context.Context, from repo.Source, req repo.RemoteMerge) (out repo.RemoteMerged, err error) {
+	s.d.merging.Add(1)
+	defer s.d.merging.Add(-1)
+	began := time.Now()
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		out, err = repo.AsRemote(r).Merge(ctx, from, req)
+		return err
+	})
+	elapsed := time.Since(began)
+	s.d.metrics.merges.WithLabelValues(outcome(err)).Observe(elapsed.Seconds())
+	s.d.log.Info("merge", "repository", s.name, "branch", string(req.Branch), "head", req.Head.Short(), "applied", out.Merged.Applied,
+		"excluded", len(out.Merged.Excluded), "elapsed", elapsed, "error", text(err))
+	return out, err
+}
+
+// source is the objects of a repository.
+type source struct{ served }
+
+// Get implements repo.Source.
+func (s source) Get(ctx context.Context, h object.Hash) (data []byte, err error) {
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		data, err = repo.AsRemote(r).Objects().Get(ctx, h)
+		return err
+	})
+	return data, err
+}
+
+// Seal implements repo.Source.
+func (s source) Seal(ctx context.Context, h object.Hash) (seal []byte, err error) {
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		seal, err = repo.AsRemote(r).Objects().Seal(ctx, h)
+		return err
+	})
+	return seal, err
+}
+
+// spool returns the folder for what is pushed to a repository.
+func (h host) spool(name string) (billy.Filesystem, error) {
+	folder, err := h.d.repositories.folder(name)
+	if err != nil {
+		return nil, err
+	}
+	at := filepath.Join(folder, repo.SpoolFolder)
+	if err := os.MkdirAll(at, 0o777); err != nil {
+		return nil, err
+	}
+	return osfs.New(at, osfs.WithBoundOS()), nil
+}
