@@ -10,6 +10,11 @@ import (
 // so it costs changes times height. The key is valid during the call, the values stay
 // valid; an error of fn ends the walk.
 func Diff(ctx context.Context, a, b Tree, fn func(key, old, new []byte) error) error {
+	return DiffWithin(ctx, a, b, Span{}, fn)
+}
+
+// DiffWithin is Diff for the keys of a span. It opens no subtree that has none of them.
+func DiffWithin(ctx context.Context, a, b Tree, within Span, fn func(key, old, new []byte) error) error {
 	if a.root == b.root {
 		return nil
 	}
@@ -19,7 +24,7 @@ func Diff(ctx context.Context, a, b Tree, fn func(key, old, new []byte) error) e
 		if err != nil {
 			return err
 		}
-		d.sides[i] = side{tree: t, path: []frame{{n: root}}}
+		d.sides[i] = side{tree: t, within: within, path: []frame{{n: root}}}
 		d.sides[i].settle()
 	}
 	return d.run()
@@ -35,21 +40,43 @@ type differ struct {
 // side is a walk over one tree whose head, an item of the top node, is a row or a subtree
 // that has not been opened.
 type side struct {
-	tree Tree
-	path []frame
+	tree   Tree
+	within Span
+	path   []frame
 }
 
 func (s *side) done() bool   { return len(s.path) == 0 }
 func (s *side) head() *frame { return &s.path[len(s.path)-1] }
 
-// settle leaves the nodes that are used up.
+// settle leaves the nodes that are used up, passes items that are before the span, and
+// ends the walk at the first that is behind it.
 func (s *side) settle() {
-	for len(s.path) > 0 && s.head().i == s.head().n.len() {
-		s.path = s.path[:len(s.path)-1]
-		if len(s.path) > 0 {
+	for len(s.path) > 0 {
+		h := s.head()
+		switch {
+		case h.i == h.n.len():
+			if s.path = s.path[:len(s.path)-1]; len(s.path) == 0 {
+				return
+			}
 			s.head().i++
+		case len(s.within.From) > 0 && h.n.compare(h.i, s.within.From) < 0:
+			h.i, _ = h.n.find(s.within.From)
+		case s.within.To != nil && s.isBehind(h):
+			s.path = nil
+		default:
+			return
 		}
 	}
+}
+
+// isBehind says whether everything from an item on is behind the span: an inner item's key
+// is the last one below it, so that the item before tells.
+func (s *side) isBehind(h *frame) bool {
+	at := h.i
+	if h.n.level > 0 {
+		at--
+	}
+	return at >= 0 && h.n.compare(at, s.within.To) >= 0
 }
 
 // pass goes past the head.
@@ -66,6 +93,7 @@ func (s *side) open(ctx context.Context) error {
 		return err
 	}
 	s.path = append(s.path, frame{n: c})
+	s.settle()
 	return nil
 }
 

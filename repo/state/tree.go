@@ -205,17 +205,44 @@ func (t Tree) walk(ctx context.Context, n *node, fn func(object.Hash, int) (bool
 	return nil
 }
 
+// Span is the keys from From to below To; a nil To is the end.
+type Span struct{ From, To []byte }
+
+// meets says whether one of the spans may hold a key above after and not above last. A nil
+// after stands for any key.
+func meets(spans []Span, after, last []byte) bool {
+	for _, s := range spans {
+		if bytes.Compare(last, s.From) >= 0 && (after == nil || s.To == nil || bytes.Compare(after, s.To) < 0) {
+			return true
+		}
+	}
+	return false
+}
+
 // Children returns the level of a node, given as its bytes, and the hashes of the nodes
 // below it, none for a leaf. It is for who walks trees without reading them in order, and
 // checks nothing but the node itself. Errors wrap ErrCorrupt.
 func Children(data []byte) (level int, hashes []object.Hash, err error) {
+	return ChildrenWithin(data, []Span{{}})
+}
+
+// ChildrenWithin is Children, without the nodes that are not needed to read what is in the
+// spans: their rows, those after and before them, and how many there are. Which nodes are
+// needed depends on nothing but the node, so that whoever has a node of a tree, and what is
+// needed below it, has that of every tree.
+func ChildrenWithin(data []byte, spans []Span) (level int, hashes []object.Hash, err error) {
 	n, err := decode(data)
 	if err != nil || n.level == 0 {
 		return 0, nil, err
 	}
-	hashes = make([]object.Hash, n.len())
-	for i := range hashes {
-		hashes[i] = n.hash(i)
+	hashes = make([]object.Hash, 0, n.len())
+	var after, last []byte
+	for i := range n.len() {
+		last = n.appendKey(last[:0], i)
+		if meets(spans, after, last) {
+			hashes = append(hashes, n.hash(i))
+		}
+		after, last = last, after
 	}
 	return n.level, hashes, nil
 }
