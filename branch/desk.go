@@ -97,6 +97,19 @@ func (d *Desk) Try(tx *object.Transaction, dict any) (changed bool, excluded *ob
 	return changed, nil, nil
 }
 
+// Decide runs a transaction on the desk and returns its verdict, with the reason if it is
+// excluded. Its effects are taken if it is applied.
+func (d *Desk) Decide(tx *object.Transaction, dict any) (object.Verdict, *object.Exclusion, error) {
+	out := &d.out
+	if err := d.run(tx, dict, nil, out); err != nil {
+		return 0, nil, err
+	}
+	if out.Verdict == object.VerdictApplied {
+		d.take(out)
+	}
+	return out.Verdict, out.Exclusion, nil
+}
+
 // run decides a transaction as an Executor does, and leaves the rows that its effects lead
 // to in d.after.
 func (d *Desk) run(tx *object.Transaction, dict any, m *contract.Merging, out *contract.Outcome) error {

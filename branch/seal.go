@@ -163,14 +163,22 @@ func (l *Ledger) PutRoot(ctx context.Context, w store.Writer, branch object.Hash
 // PutBatch signs and writes the record of a batch. Its chunks are stored already, or go
 // through the same writer.
 func PutBatch(w store.Writer, b *object.Batch, author Signer) (Batch, error) {
-	b.Author = author.Identity
-	data := b.Encode()
-	if len(data) > object.MaxSizeBytes || len(b.Chunks) > object.MaxChunks {
-		return Batch{}, fmt.Errorf("batch: %w: %d chunks do not fit one record", ErrInvalid, len(b.Chunks))
+	batch, data, sig, err := SignBatch(b, author)
+	if err != nil {
+		return Batch{}, err
 	}
-	id := object.Sum(data)
-	sig := author.Private.Sign(key.DomainBatch, b.Lineage, id)
-	return Batch{ID: id, Batch: b}, w.PutSealed(object.KindBatch, id, data, sig[:])
+	return batch, w.PutSealed(object.KindBatch, batch.ID, data, sig[:])
+}
+
+// SignBatch signs a batch in the name of its author, and returns its record and the seal.
+func SignBatch(b *object.Batch, author Signer) (batch Batch, record []byte, seal key.Signature, err error) {
+	b.Author = author.Identity
+	record = b.Encode()
+	if len(record) > object.MaxSizeBytes || len(b.Chunks) > object.MaxChunks {
+		return Batch{}, nil, seal, fmt.Errorf("batch: %w: %d chunks do not fit one record", ErrInvalid, len(b.Chunks))
+	}
+	batch = Batch{ID: object.Sum(record), Batch: b}
+	return batch, record, author.Private.Sign(key.DomainBatch, b.Lineage, batch.ID), nil
 }
 
 // PutOrder signs and writes the record of an order.
