@@ -55,6 +55,9 @@ type Options struct {
 	// Lock makes changes by several processes wait for each other; nil is a lock within
 	// this one.
 	Lock lock.Lock
+	// Intake makes processes that accept submissions wait for each other; nil is a lock within
+	// this one. It must not be the same as Lock.
+	Intake lock.Lock
 	// Waiting is called once when another process holds the lock, with who does.
 	Waiting func(holder string)
 	// Progress is called now and then during long work; nil is nobody.
@@ -99,6 +102,7 @@ type opened struct {
 	log     *oplog.Log
 	workers *dtt.Pool
 	packs   store.Options
+	intake  *intake
 
 	directories *directory.Set
 	keys        *key.Cache
@@ -146,7 +150,7 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 	opts = opts.withDefaults()
 	return &Repo{opts: opts, config: c, opened: &opened{
 		fs: fs, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile), workers: dtt.NewPool(opts.Workers), packs: opts.packs,
-		directories: directory.NewSet(), keys: key.NewCache(1 << 12),
+		intake: newIntake(opts.Intake), directories: directory.NewSet(), keys: key.NewCache(1 << 12),
 	}}, nil
 }
 
@@ -162,6 +166,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Lock == nil {
 		o.Lock = lock.NewMemory(o.Who)
+	}
+	if o.Intake == nil {
+		o.Intake = lock.NewMemory(o.Who)
 	}
 	if o.packs.CacheBytes == 0 {
 		o.packs.CacheBytes = frameCacheBytes
@@ -206,6 +213,7 @@ func (r *Repo) Close() error {
 	if r.borrowed {
 		return nil
 	}
+	r.intake.close()
 	r.opening.Lock()
 	defer r.opening.Unlock()
 	r.workers.Close()

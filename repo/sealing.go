@@ -1,0 +1,215 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"aergo/branch"
+	"aergo/repo/object"
+	"aergo/repo/ref"
+	"aergo/repo/store"
+)
+
+// SealedSubmissions is what SealSubmissions made.
+type SealedSubmissions struct {
+	Branch  ref.Name
+	Block   object.Hash // zero if there was nothing to make one of
+	Height  uint64
+	Batches uint64 // in the block
+	Changed uint64 // of them, how many have other verdicts than their receipts say
+	Refused uint64 // batches that may not enter any more
+}
+
+// SealSubmissions makes one block of all that was accepted for a branch, in the order of its
+// receipts. If the branch has moved since, everything runs on the new head. A batch that may
+// not enter any more is settled as refused and holds nobody up.
+func (r *Repo) SealSubmissions(ctx context.Context, name ref.Name) (SealedSubmissions, error) {
+	out := SealedSubmissions{Branch: name}
+	in := r.intake
+	in.mu.Lock()
+	q := in.queue(r, name)
+	in.mu.Unlock()
+	if open, err := in.open(ctx, q); err != nil || len(open) == 0 {
+		return out, err
+	}
+	var settled []branch.Settled
+	err := r.write(ctx, "seal", func(c *change) error {
+		open, err := in.open(ctx, q) // under the repository's lock
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		out, settled, err = r.sealAccepted(ctx, c, name, open)
+		return err
+	})
+	if err != nil || len(settled) == 0 {
+		return out, err
+	}
+	err = in.with(context.WithoutCancel(ctx), q, func() error { return q.inbox.Settle(q.contents, settled) })
+	in.news()
+	return out, err
+}
+
+// sealAccepted prepares a block of accepted batches, and says what becomes of each if the
+// change is made.
+func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open []*branch.Accepted) (SealedSubmissions, []branch.Settled, error) {
+	out := SealedSubmissions{Branch: name}
+	if err := r.refreshDirectory(); err != nil {
+		return out, nil, err
+	}
+	l, w, err := c.open(ctx)
+	if err != nil {
+		return out, nil, err
+	}
+	b, err := r.refs.Branch(ctx, name)
+	if errors.Is(err, ref.ErrNotFound) {
+		b, err = ref.Branch{}, nil // whose branch is gone, is refused
+	}
+	if err != nil {
+		return out, nil, err
+	}
+	var head branch.Block
+	if b.Name != "" {
+		if head, err = l.Block(ctx, b.Head); err != nil {
+			return out, nil, err
+		}
+	}
+	now := r.now()
+	spans, settled, err := r.admitAccepted(ctx, l, w, b, head, open, now)
+	out.Refused = uint64(len(settled))
+	if err != nil || len(spans) == 0 {
+		return out, settled, err
+	}
+	sealer, err := r.owner(ctx, l)
+	if err != nil {
+		return out, nil, err
+	}
+	orders, err := orderSpans(l, w, b, head, sealer, spans, now)
+	if err != nil {
+		return out, nil, err
+	}
+	x := l.NewExecutor(w, head.Header.State)
+	if err := x.Propose(ctx, spans); err != nil {
+		return out, nil, err
+	}
+	block, err := l.Seal(ctx, w, branch.Draft{Branch: b.ID, Parent: &head, Orders: orders, Now: now, Run: x}, sealer)
+	if err != nil {
+		return out, nil, err
+	}
+	moved := b
+	moved.Head = block.ID
+	err = r.moveBranch(ctx, c, l, w, b, moved)
+	if errors.Is(err, branch.ErrStale) {
+		// What is pending and unsigned does not hold up what was promised.
+		c.setBranch(b, moved)
+		err = nil
+	}
+	if err != nil {
+		return out, nil, err
+	}
+	out.Block, out.Height = block.ID, block.Height
+	receipts := map[object.Hash]branch.PoolReceipt{}
+	for _, a := range open {
+		receipts[a.Batch.ID] = a.Receipt
+	}
+	for _, e := range joinedEntries(x.Entries()) {
+		s := branch.Settled{Receipt: receipts[e.Batch], Block: block.ID, Height: block.Height}
+		if !s.Receipt.Kept(e.Runs, e.Excluded) {
+			s.Runs, s.Excluded = e.Runs, e.Excluded
+			out.Changed++
+		}
+		settled = append(settled, s)
+		out.Batches++
+	}
+	return out, settled, nil
+}
+
+// joinedEntries returns one entry for each batch: its parts may come by different orders.
+func joinedEntries(entries []object.Entry) []object.Entry {
+	var out []object.Entry
+	for _, e := range entries {
+		if n := len(out); n > 0 && out[n-1].Batch == e.Batch {
+			out[n-1].Runs = append(slices.Clone(out[n-1].Runs), e.Runs...)
+			out[n-1].Excluded = append(slices.Clone(out[n-1].Excluded), e.Excluded...)
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// byOrder marks a span that an order must bring, before it is known which.
+const byOrder = 1
+
+// orderSpans signs orders for the spans that need one: as many as it takes.
+func orderSpans(l *branch.Ledger, w store.Writer, b ref.Branch, head branch.Block, signer branch.Signer, spans []branch.Span, now uint64) ([]object.Hash, error) {
+	var items []object.Selection
+	for i := range spans {
+		if s := &spans[i]; s.Order == byOrder {
+			items = append(items, object.Selection{Batch: s.Batch.ID, First: s.First, Count: s.Count})
+			s.Order = 1 + uint64(len(items)-1)/object.MaxOrderItems
+		}
+	}
+	var orders []object.Hash
+	for part := range slices.Chunk(items, object.MaxOrderItems) {
+		id, err := branch.PutOrder(w, &object.Order{
+			Lineage: l.Directory.Lineage, Kind: object.OrderPick, Branch: b.ID, Message: "Submissions", TimeMillis: now,
+			Mark: object.Mark{Block: head.ID, Height: head.Height}, Items: part,
+		}, signer)
+		if err != nil {
+			return nil, err
+		}
+		orders = append(orders, id)
+	}
+	return orders, nil
+}
+
+// admitAccepted stores accepted batches that may enter the next block, and returns what of
+// them it takes. Of the others it says what has become of them.
+func (r *Repo) admitAccepted(ctx context.Context, l *branch.Ledger, w store.Writer, b ref.Branch, head branch.Block, open []*branch.Accepted, now uint64) (spans []branch.Span, settled []branch.Settled, err error) {
+	var re *branch.Rehearsal
+	if b.Name != "" {
+		re = l.Rehearse(ctx, b.ID, head)
+	}
+	for _, a := range open {
+		if re == nil || a.Receipt.Branch != b.ID {
+			settled = append(settled, branch.Settled{Receipt: a.Receipt, Refusal: "its branch is gone"})
+			continue
+		}
+		order := uint64(0)
+		runs, err := re.Admit(ctx, a.Batch)
+		if err == nil && len(runs) > 0 {
+			var ordered bool
+			if ordered, err = mayEnter(ctx, l, re, b, a.Batch, now); ordered {
+				order = byOrder
+			}
+		}
+		if errors.Is(err, branch.ErrInvalid) || errors.Is(err, ErrNotPermitted) {
+			settled = append(settled, branch.Settled{Receipt: a.Receipt, Refusal: err.Error()})
+			continue
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(runs) == 0 { // another block was faster
+			s, err := decidedBy(ctx, l, head, a.Batch, &a.Receipt)
+			if err != nil {
+				return nil, nil, err
+			}
+			settled = append(settled, s)
+			continue
+		}
+		for i, chunk := range a.Batch.Batch.Chunks {
+			if err := w.Put(object.KindChunk, chunk.Hash, a.Data[i]); err != nil {
+				return nil, nil, err
+			}
+		}
+		if err := w.PutSealed(object.KindBatch, a.Batch.ID, a.Record, a.Seal[:]); err != nil {
+			return nil, nil, err
+		}
+		for _, run := range runs {
+			spans = append(spans, branch.Span{Batch: a.Batch, Order: order, First: run.First, Count: run.Count})
+		}
+	}
+	return spans, settled, nil
+}
