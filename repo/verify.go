@@ -35,6 +35,9 @@ func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) 
 	if err != nil {
 		return v.out, err
 	}
+	if disk, ok := r.disk.(interface{ Forget() }); ok {
+		disk.Forget() // what counts is what lies on the disk
+	}
 	heads, err := v.heads(ctx, req)
 	if err != nil {
 		return v.out, err

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
 	"aergo/net/peer"
+	"aergo/net/rpc"
 	"aergo/net/transfer"
 	"aergo/repo"
 	"aergo/repo/key"
@@ -17,12 +19,10 @@ const knownPeersFile = "known_peers"
 
 // connector connects one repository with others that daemons serve.
 type connector struct {
-	app        *app
-	home       string
+	caller     rpc.Caller
 	repository string // folder
-	identity   string
 	keys       *key.Keyring
-	progress   func(repo.Progress)
+	tell       rpc.Notes
 }
 
 // dial opens a repository that a daemon serves. The program's network is started here, so
@@ -44,14 +44,14 @@ func (c *connector) dial(ctx context.Context, typed string) (repo.Remote, error)
 		_ = os.Remove(c.spool())
 		return nil, errors.Join(err, host.Close())
 	}
-	return &distant{Client: client, host: host, app: c.app, spool: c.spool()}, nil
+	return &distant{Client: client, host: host, tell: c.tell, spool: c.spool()}, nil
 }
 
 // host returns this machine as others meet it: with the key of the identity that signs, so
 // that they know whose rights apply, or with one that was made up, if there is none.
 func (c *connector) host(ctx context.Context) (*peer.Host, error) {
 	var identity peer.Identity
-	private, err := c.keys.Load(ctx, c.identity)
+	private, err := c.keys.Load(ctx, c.caller.Identity)
 	switch {
 	case errors.Is(err, key.ErrNoKey):
 		identity, err = peer.NewIdentity(nil)
@@ -61,15 +61,17 @@ func (c *connector) host(ctx context.Context) (*peer.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.home, 0o700); err != nil {
+	if err := os.MkdirAll(c.caller.Home, 0o700); err != nil {
 		return nil, err
 	}
-	return peer.New(peer.Options{Identity: identity, Known: peer.OpenKnown(openFolder(c.home), knownPeersFile), Trust: c.trust})
+	return peer.New(peer.Options{Identity: identity, Known: peer.OpenKnown(openFolder(c.caller.Home), knownPeersFile), Trust: c.trust})
 }
 
 // trust tells the user about a host that is met for the first time.
 func (c *connector) trust(hostPort string, id peer.ID) error {
-	c.app.ui.Note("%s is new here: its key is %s, and no other one will do from now on", hostPort, id)
+	if c.tell.Note != nil {
+		c.tell.Note(fmt.Sprintf("%s is new here: its key is %s, and no other one will do from now on", hostPort, id))
+	}
 	return nil
 }
 
@@ -83,8 +85,8 @@ func (c *connector) open(ctx context.Context, host *peer.Host, to peer.Address) 
 	}, to.Repository, transfer.ClientOptions{
 		Spool: openFolder(c.spool()),
 		Progress: func(objects, _ uint64) {
-			if c.progress != nil {
-				c.progress(repo.Progress{Phase: "receiving", Done: objects})
+			if c.tell.Progress != nil {
+				c.tell.Progress(repo.Progress{Phase: "receiving", Done: objects})
 			}
 		},
 	})
@@ -96,7 +98,7 @@ func (c *connector) spool() string { return filepath.Join(c.repository, repo.Spo
 func (c *connector) locate(err error) error {
 	var changed *peer.ChangedKeyError
 	if errors.As(err, &changed) && changed.File != "" {
-		changed.File = filepath.Join(c.home, changed.File)
+		changed.File = filepath.Join(c.caller.Home, changed.File)
 	}
 	return err
 }
@@ -105,7 +107,7 @@ func (c *connector) locate(err error) error {
 type distant struct {
 	*transfer.Client
 	host  *peer.Host
-	app   *app
+	tell  rpc.Notes
 	spool string
 }
 
@@ -114,6 +116,8 @@ func (d *distant) Close() error {
 	sent := d.Traffic()
 	err := d.Client.Close()
 	_ = os.Remove(d.spool) // which keeps what a transfer that was cut has left
-	d.app.ui.Detail("%d bytes sent, %d bytes received", sent.Sent, sent.Received)
+	if d.tell.Detail != nil {
+		d.tell.Detail(fmt.Sprintf("%d bytes sent, %d bytes received", sent.Sent, sent.Received))
+	}
 	return errors.Join(err, d.host.Close())
 }

@@ -12,19 +12,17 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/cmd/aergo/ui"
+	"aergo/net/rpc"
 	"aergo/repo"
 	"aergo/repo/key"
-	"aergo/repo/lock"
 )
 
 const (
-	repositoryFolder = ".aergo"
-	lockFile         = "lock"
-	derivedFolder    = "derived" // data that can be worked out again
-	keysFolder       = "keys"
+	repositoryFolder = rpc.RepositoryFolder
+	lockFile         = rpc.LockFile
+	keysFolder       = rpc.KeysFolder
 	identityFile     = "identity" // in the home, holds the name of the usual identity
 )
 
@@ -48,12 +46,13 @@ func (a *app) withRepository(ctx context.Context, fn func(r repo.Door) error) er
 	if err != nil {
 		return err
 	}
-	opts, done, err := a.options(path)
+	caller, err := a.caller()
 	if err != nil {
 		return err
 	}
+	tell, done := a.notes()
 	defer done()
-	r, err := repo.Open(openFolder(path), opts)
+	r, err := a.open(ctx, path, caller, tell)
 	if err != nil {
 		return err
 	}
@@ -64,8 +63,24 @@ func (a *app) withRepository(ctx context.Context, fn func(r repo.Door) error) er
 	return err
 }
 
+// open returns the door of a repository: that of the process that serves it, if there is
+// one.
+func (a *app) open(ctx context.Context, path string, caller rpc.Caller, tell rpc.Notes) (repo.Door, error) {
+	if a.env.Arrive != nil {
+		a.env.Arrive(path)
+	}
+	served, err := rpc.Dial(ctx, path, caller, tell)
+	if err == nil {
+		return served, nil
+	}
+	if !errors.Is(err, rpc.ErrNoServer) {
+		return nil, err
+	}
+	return repo.Open(openFolder(path), a.env.options(caller, path, tell))
+}
+
 // openFolder opens a folder so that what is written there can be made durable.
-func openFolder(path string) billy.Filesystem { return osfs.New(path, osfs.WithBoundOS()) }
+func openFolder(path string) billy.Filesystem { return rpc.Folder(path) }
 
 // find returns the path of the nearest repository's folder, from the folder that the
 // command is about upwards.
@@ -105,65 +120,63 @@ func (a *app) path(typed string) (string, error) {
 	return filepath.Join(base, typed), nil
 }
 
-// options returns what the door needs to know. The caller calls done at the end.
+// options returns what a repository that is made here has to know. The caller calls done
+// at the end.
 func (a *app) options(repository string) (opts repo.Options, done func(), err error) {
-	opts, err = a.doorOptions(repository)
+	caller, err := a.caller()
 	if err != nil {
 		return opts, nil, err
 	}
-	bars := &bars{streams: a.ui}
-	opts.Progress = bars.show
-	opts.OpenPath = a.openPath
-	home, err := a.home()
-	if err != nil {
-		return opts, nil, err
-	}
-	c := &connector{app: a, home: home, repository: repository, identity: opts.Identity, keys: opts.Keys, progress: bars.show}
-	opts.Dial = c.dial
-	return opts, bars.done, nil
+	tell, done := a.notes()
+	return a.env.options(caller, repository, tell), done, nil
 }
 
-func (a *app) doorOptions(repository string) (opts repo.Options, err error) {
+// caller is who runs the command.
+func (a *app) caller() (rpc.Caller, error) {
 	home, err := a.home()
 	if err != nil {
-		return opts, err
+		return rpc.Caller{}, err
 	}
 	identity, err := a.identity(home)
 	if err != nil {
-		return opts, err
+		return rpc.Caller{}, err
 	}
-	return repo.Options{
-		Keys:     key.NewKeyring(openFolder(filepath.Join(home, keysFolder))),
-		Identity: identity,
-		Clock:    a.env.Clock,
-		Random:   a.env.Random,
-		Lock:     patience{lock.NewFile(filepath.Join(repository, lockFile), "aergo "+a.verb), a.wait},
-		Waiting:  func(holder string) { a.ui.Note("waiting for %s", holder) },
-		Who:      identity,
-		Args:     a.args,
-
-		DerivedPath: filepath.Join(repository, derivedFolder),
+	folder, err := a.path(".")
+	if err != nil {
+		return rpc.Caller{}, err
+	}
+	return rpc.Caller{
+		Home: home, Identity: identity, Folder: folder, Verb: a.verb, Args: a.args, Process: os.Getpid(), Wait: rpc.Patience(a.wait),
+		Program: "aergo " + version(),
 	}, nil
 }
 
-// openPath opens another repository, by the path of its folder or of the one around it.
-func (a *app) openPath(_ context.Context, typed string) (*repo.Repo, error) {
-	path, err := a.path(strings.TrimPrefix(typed, "file://"))
-	if err != nil {
-		return nil, err
+// notes shows on the terminal what there is to tell while a command runs. Who asks for them
+// calls done at the end.
+func (a *app) notes() (tell rpc.Notes, done func()) {
+	bars := &bars{streams: a.ui}
+	return rpc.Notes{
+		Waiting:  func(holder string) { a.ui.Note("waiting for %s", holder) },
+		Progress: bars.show,
+		Note:     func(line string) { a.ui.Note("%s", line) },
+		Detail:   func(line string) { a.ui.Detail("%s", line) },
+	}, bars.done
+}
+
+// options returns what a repository, the folder at a path, has to know to act for a caller,
+// whether in the caller's process or in that of a daemon.
+func (e environment) options(caller rpc.Caller, path string, tell rpc.Notes) repo.Options {
+	within := func(path string, tell rpc.Notes) repo.Options {
+		opts := caller.Options(path, tell)
+		opts.Clock, opts.Random = e.Clock, e.Random
+		return opts
 	}
-	if info, err := os.Stat(filepath.Join(path, repositoryFolder)); err == nil && info.IsDir() {
-		path = filepath.Join(path, repositoryFolder)
+	opts := within(path, tell)
+	opts.OpenPath = func(_ context.Context, typed string) (*repo.Repo, error) {
+		return caller.OpenPath(typed, func(path string) repo.Options { return within(path, rpc.Notes{Waiting: tell.Waiting}) })
 	}
-	opts, err := a.doorOptions(path)
-	if err != nil {
-		return nil, err
-	}
-	r, err := repo.Open(openFolder(path), opts)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", typed, err)
-	}
-	return r, nil
+	opts.Dial = (&connector{caller: caller, repository: path, keys: opts.Keys, tell: tell}).dial
+	return opts
 }
 
 // home returns the folder of the user's keys.
@@ -225,21 +238,6 @@ func (a *app) ensureIdentity(ctx context.Context, opts repo.Options) error {
 	}
 	a.ui.Note("made identity %s (key %s), kept in %s", opts.Identity, made.Public().Short(), filepath.Join(home, keysFolder))
 	return nil
-}
-
-// patience is a lock that is waited for so long and no longer.
-type patience struct {
-	lock.Lock
-	limit time.Duration // below 0 is forever
-}
-
-func (p patience) Acquire(ctx context.Context, wait func(holder string)) (func(), error) {
-	if p.limit < 0 {
-		return p.Lock.Acquire(ctx, wait)
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.limit)
-	defer cancel()
-	return p.Lock.Acquire(ctx, wait)
 }
 
 // bars shows the progress of long work, one phase after the other.

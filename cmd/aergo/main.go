@@ -35,6 +35,8 @@ type environment struct {
 	UserName   func() (string, error)
 	Clock      func() time.Time // nil is the system's
 	Random     io.Reader        // nil is the system's
+	// Arrive is called before a command knocks at a repository's door; nil in the program.
+	Arrive func(repository string)
 }
 
 func systemEnvironment() environment {

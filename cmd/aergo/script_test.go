@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"aergo/cmd/aergo/ui"
+	"aergo/net/rpc"
 	"aergo/repo/lock"
 )
 
@@ -34,15 +35,21 @@ func runInStory() int {
 	env := systemEnvironment()
 	if path := os.Getenv("STORY_CLOCK"); path != "" {
 		n := tick(path)
-		env.Clock = func() time.Time {
-			return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(n) * time.Minute)
-		}
+		env.Clock = func() time.Time { return storyTime(n) }
 		seed := sha256.Sum256([]byte(strconv.Itoa(n)))
 		env.Random = rand.NewChaCha8(seed)
+	}
+	if control := os.Getenv("STORY_SERVER"); control != "" {
+		env.Arrive = func(repository string) { arrive(control, repository) }
 	}
 	ctx, stop := interruptible(context.Background())
 	defer stop()
 	return run(ctx, os.Args[1:], ui.System(os.Getenv), env)
+}
+
+// storyTime is when the n-th command of a story runs.
+func storyTime(n int) time.Time {
+	return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(time.Duration(n) * time.Minute)
 }
 
 // tick counts the commands of a story by the bytes of a file: appending is atomic, so no
@@ -65,8 +72,13 @@ func tick(path string) int {
 
 var update = flag.Bool("update", false, "rewrite what the stories compare with to what they got")
 
-func TestStories(t *testing.T) {
-	testscript.Run(t, testscript.Params{
+func TestStories(t *testing.T) { testscript.Run(t, storyParams(t, false)) }
+
+// storyParams tells stories with or without servers behind the repositories, which is the
+// condition [served].
+func storyParams(t *testing.T, served bool) testscript.Params {
+	t.Helper()
+	return testscript.Params{
 		Dir:           "../../testdata/script",
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
@@ -83,10 +95,16 @@ func TestStories(t *testing.T) {
 			})
 			return nil
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond != "served" {
+				return false, fmt.Errorf("no condition is called %q", cond)
+			}
+			return served, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits, "keep": cmdKeep, "remember": cmdRemember, "unchanged": cmdUnchanged, "hold": cmdHold, "release": cmdRelease,
 		},
-	})
+	}
 }
 
 type storyKey struct{}
@@ -182,7 +200,7 @@ func portrait(ts *testscript.TestScript, folder string) string {
 			return err
 		case d.IsDir() && d.Name() == "packs":
 			return filepath.SkipDir
-		case d.IsDir() || path == filepath.Join(root, lockFile):
+		case d.IsDir() || d.Name() == lockFile || d.Name() == rpc.SocketFile:
 			return nil
 		}
 		data, err := os.ReadFile(path)

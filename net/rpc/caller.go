@@ -20,9 +20,9 @@ import (
 // Names in a repository's folder, and in the folder around it.
 const (
 	RepositoryFolder = ".aergo"
-	lockFile         = "lock"
+	LockFile         = "lock"
 	derivedFolder    = "derived" // data that can be worked out again
-	keysFolder       = "keys"    // in a home
+	KeysFolder       = "keys"    // in a home
 )
 
 // Caller is who asks something of a door, as the command line knows it.
@@ -69,17 +69,28 @@ func (p *Patience) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// Notes are what a caller is told while it waits; each may be nil.
+type Notes struct {
+	// Waiting is called when another process holds the lock, with who does.
+	Waiting func(holder string)
+	// Progress is called now and then during long work.
+	Progress func(repo.Progress)
+	// Note is called with a line that the caller should see, Detail with one for who wants to
+	// know more.
+	Note, Detail func(line string)
+}
+
 // Options returns what a repository, the folder at an absolute path, has to know to act for
-// the caller; waiting, which may be nil, is told for whom it waits. Progress, Dial and
-// OpenPath are left to who serves.
-func (c Caller) Options(path string, waiting func(holder string)) repo.Options {
+// the caller. Clock, Random, Dial and OpenPath are left to who opens it.
+func (c Caller) Options(path string, tell Notes) repo.Options {
 	return repo.Options{
-		Keys:        key.NewKeyring(Folder(filepath.Join(c.Home, keysFolder))),
+		Keys:        key.NewKeyring(Folder(filepath.Join(c.Home, KeysFolder))),
 		Identity:    c.Identity,
-		Lock:        patient{lock.NewFileFor(filepath.Join(path, lockFile), "aergo "+c.Verb, c.Process), time.Duration(c.Wait)},
+		Lock:        patient{lock.NewFileFor(filepath.Join(path, LockFile), "aergo "+c.Verb, c.Process), time.Duration(c.Wait)},
 		Who:         c.Identity,
 		Args:        c.Args,
-		Waiting:     waiting,
+		Waiting:     tell.Waiting,
+		Progress:    tell.Progress,
 		DerivedPath: filepath.Join(path, derivedFolder),
 	}
 }

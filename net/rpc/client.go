@@ -31,14 +31,6 @@ type Client struct {
 
 var _ repo.Door = (*Client)(nil)
 
-// Notes are what a caller wants to be told while it waits; each may be nil.
-type Notes struct {
-	// Waiting is called when another process holds the lock, with who does.
-	Waiting func(holder string)
-	// Progress is called now and then during long work.
-	Progress func(repo.Progress)
-}
-
 // Dial returns the door of the repository whose folder is at an absolute path, on behalf of
 // a caller. If nobody serves it, or nobody who speaks this version of the protocol, answers
 // in time, and serves this user, the error wraps ErrNoServer: then the repository can be
@@ -184,6 +176,16 @@ func (c *Client) do(ctx context.Context, r request) error {
 			return err
 		}
 		asked.Args[i] = data
+		asked.Escaped = asked.Escaped || mayHideBytes(data)
+	}
+	if asked.Escaped {
+		for i, a := range r.args {
+			data, err := encode(escaped(a))
+			if err != nil {
+				return err
+			}
+			asked.Args[i] = data
+		}
 	}
 	n, err := c.take(ctx)
 	if err != nil {
@@ -306,6 +308,12 @@ func (e *exchanging) note(payload []byte) error {
 	}
 	if n.Progress != nil && e.client.tell.Progress != nil {
 		e.client.tell.Progress(*n.Progress)
+	}
+	if n.Note != nil && e.client.tell.Note != nil {
+		e.client.tell.Note(*n.Note)
+	}
+	if n.Detail != nil && e.client.tell.Detail != nil {
+		e.client.tell.Detail(*n.Detail)
 	}
 	return nil
 }

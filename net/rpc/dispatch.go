@@ -44,7 +44,7 @@ func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (result,
 	for i, v := range results {
 		switch t := method.Type.Out(i); {
 		case t == reflect.TypeFor[error]():
-			err, _ = v.Interface().(error)
+			err, _ = reflect.TypeAssert[error](v)
 		case t.Kind() == reflect.Func:
 			err = x.sendAll(v)
 		default:
@@ -68,8 +68,8 @@ func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (result,
 func arguments(ctx context.Context, method reflect.Type, c call, x *exchange) ([]reflect.Value, error) {
 	var in []reflect.Value
 	rest := c.Args
-	for i := range method.NumIn() {
-		switch t := method.In(i); {
+	for t := range method.Ins() {
+		switch {
 		case t == reflect.TypeFor[context.Context]():
 			in = append(in, reflect.ValueOf(ctx))
 		case t == reflect.TypeFor[io.Reader]():
@@ -85,6 +85,9 @@ func arguments(ctx context.Context, method reflect.Type, c call, x *exchange) ([
 			v := reflect.New(t)
 			if err := decode(rest[0], v.Interface()); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.Verb, err)
+			}
+			if c.Escaped {
+				v.Elem().Set(changeTexts(v.Elem(), unescapeText))
 			}
 			in, rest = append(in, v.Elem()), rest[1:]
 		}
@@ -106,7 +109,7 @@ func errorValue(err error) reflect.Value {
 // sendAll sends what an iter.Seq2 of items and errors yields, up to the first error.
 func (x *exchange) sendAll(seq reflect.Value) (err error) {
 	yield := reflect.MakeFunc(seq.Type().In(0), func(args []reflect.Value) []reflect.Value {
-		if failed, _ := args[1].Interface().(error); failed != nil {
+		if failed, _ := reflect.TypeAssert[error](args[1]); failed != nil {
 			err = failed
 		} else {
 			err = x.send(args[0].Interface())

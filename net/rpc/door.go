@@ -93,7 +93,9 @@ func (c *Client) Blame(ctx context.Context, tableName, key, at string) ([]repo.B
 
 // Schedule implements repo.Door.
 func (c *Client) Schedule(ctx context.Context, rev string) (repo.Schedule, error) {
-	return ask[repo.Schedule](ctx, c, "Schedule", rev)
+	out, err := ask[repo.Schedule](ctx, c, "Schedule", rev)
+	shareRows(&out)
+	return out, err
 }
 
 // Operations implements repo.Door.

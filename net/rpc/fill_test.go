@@ -17,18 +17,24 @@ import (
 )
 
 // filler fills values of any type with what may stand there.
-type filler struct{ *rand.Rand }
+type filler struct {
+	*rand.Rand
+	notUTF8 bool // some text is not
+}
 
 func newFiller(t *testing.T) filler {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	return filler{rand.New(rand.NewPCG(seed, 1))}
+	return filler{rand.New(rand.NewPCG(seed, 1)), false}
 }
 
 func (f filler) text() string {
 	var b strings.Builder
 	for range f.IntN(8) {
-		b.WriteRune([]rune("abc é\"\\<&>\u2028😀\n\x00")[f.IntN(14)])
+		b.WriteRune([]rune("abc é\"\\<&>\u2028😀\n\x00\ufffd\U0010ff81")[f.IntN(16)])
+	}
+	if f.notUTF8 && f.IntN(3) == 0 {
+		b.WriteByte(0xf0 | byte(f.IntN(16)))
 	}
 	return b.String()
 }

@@ -32,6 +32,9 @@ const protocolName = "aergo-rpc"
 type call struct {
 	Verb string            `json:"verb"`
 	Args []json.RawMessage `json:"args"`
+	// Escaped says that a byte of a text in Args that is no UTF-8 stands as the code point
+	// U+10FF00 + byte.
+	Escaped bool `json:"escaped,omitempty"`
 }
 
 // ending ends the bytes of a reader; Error is why, null at its end.
@@ -39,10 +42,12 @@ type ending struct {
 	Error *fault `json:"error"`
 }
 
-// note tells something while a call runs; one of the two is set.
+// note tells something while a call runs: what Notes has, one of them.
 type note struct {
 	Waiting  *string        `json:"waiting,omitempty"` // for whom
 	Progress *repo.Progress `json:"progress,omitempty"`
+	Note     *string        `json:"note,omitempty"`
+	Detail   *string        `json:"detail,omitempty"`
 }
 
 // result ends a call. Values are the results of the verb in order, without the error.

@@ -13,12 +13,10 @@ import (
 
 // Server answers callers of one repository.
 type Server struct {
-	// Repository is the repository's folder, an absolute path.
-	Repository string
-	// Open gives the door of a caller; the server closes it when the caller leaves. opts are
-	// what Caller.Options says, and what is told by way of them reaches the caller. The
-	// opener may add to them, a Dial for one, and hands them to repo.Repo.As.
-	Open func(ctx context.Context, caller Caller, opts repo.Options) (repo.Door, error)
+	// Open gives the door of a caller, once for each connection; the server closes it when
+	// the caller leaves. What tell is told reaches the caller. repo.Repo.As is such a door,
+	// with what Caller.Options returns and what else the repository has to know.
+	Open func(ctx context.Context, caller Caller, tell Notes) (repo.Door, error)
 	// Program is what serves, with its version, for people.
 	Program string
 	// Grace is how long callers may go on when the server is told to stop.

@@ -197,9 +197,7 @@ func (n *session) perform(ctx context.Context, now *running, c call) (out result
 		}
 	}()
 	if n.door == nil {
-		opts := n.caller.Options(n.server.Repository, n.waiting)
-		opts.Progress = n.progress()
-		if n.door, err = n.server.Open(ctx, n.caller, opts); err != nil {
+		if n.door, err = n.server.Open(ctx, n.caller, n.notes()); err != nil {
 			return result{}, err
 		}
 	}
@@ -223,7 +221,14 @@ func (n *session) tell(what note) {
 	}
 }
 
-func (n *session) waiting(holder string) { n.tell(note{Waiting: &holder}) }
+func (n *session) notes() Notes {
+	return Notes{
+		Waiting:  func(holder string) { n.tell(note{Waiting: &holder}) },
+		Progress: n.progress(),
+		Note:     func(line string) { n.tell(note{Note: &line}) },
+		Detail:   func(line string) { n.tell(note{Detail: &line}) },
+	}
+}
 
 // progressInterval is how often progress is told at most.
 const progressInterval = 50 * time.Millisecond

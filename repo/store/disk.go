@@ -97,6 +97,9 @@ func Open(fs billy.Filesystem, opt Options) (*Disk, error) {
 	return d, nil
 }
 
+// Forget drops what is cached, so that objects are read from the files and checked again.
+func (d *Disk) Forget() { d.cache.clear() }
+
 // load reads the list of packs and what is in each. The caller holds the lock.
 func (d *Disk) load() error {
 	var err error
