@@ -66,6 +66,12 @@ func house() []room {
 		{path: "merge/bench", tests: []string{"repo", "repo/key", "repo/object", "repo/ref", "repo/state", "repo/store", "testdata/rows", billy}},
 		{path: "cmd/aergo/ui", below: []string{"repo/words"}, outside: []string{lipgloss, ansi, term, termenv}},
 		{
+			path:    "net/daemon",
+			below:   []string{"net/rpc", "net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
+			outside: []string{billy, toml, metrics},
+			tests:   []string{"contract/table", "contract/value"},
+		},
+		{
 			path: "net/rpc",
 			below: []string{
 				"net/problem", "net/transfer", "repo", "branch", "contract/table", "contract/table/format",
@@ -73,12 +79,6 @@ func house() []room {
 			},
 			outside: []string{billy},
 			tests:   []string{"merge", "contract/value", "repo/store"},
-		},
-		{
-			path:    "net/daemon",
-			below:   []string{"net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/object"},
-			outside: []string{billy, toml, metrics},
-			tests:   []string{"contract/table", "contract/value"},
 		},
 		{
 			path: "net/problem",

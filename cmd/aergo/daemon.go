@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aergo/net/daemon"
+	"aergo/net/rpc"
 	"aergo/repo"
 )
 
@@ -171,7 +172,13 @@ func (a *app) serve(ctx context.Context, settings daemon.Settings) error {
 }
 
 // servedOptions returns what the door needs to know about a repository that is served.
-func (a *app) servedOptions(folder string) (repo.Options, error) { return a.doorOptions(folder) }
+func (a *app) servedOptions(folder string) (repo.Options, error) {
+	caller, err := a.caller()
+	if err != nil {
+		return repo.Options{}, err
+	}
+	return a.env.options(caller, folder, rpc.Notes{}), nil
+}
 
 // announce says where a daemon is.
 func (a *app) announce(d *daemon.Daemon, settings daemon.Settings) error {

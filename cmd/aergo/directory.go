@@ -340,10 +340,11 @@ func (a *app) printKey(ctx context.Context, args []string) error {
 // ownKey returns the public key of an identity in the keyring; empty is the usual one. It is
 // made if it is not there.
 func (a *app) ownKey(ctx context.Context, name string) (directory.Key, error) {
-	opts, err := a.doorOptions("")
+	opts, done, err := a.options("")
 	if err != nil {
 		return directory.Key{}, err
 	}
+	defer done()
 	if name != "" {
 		opts.Identity = name
 	}

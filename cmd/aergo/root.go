@@ -104,7 +104,7 @@ func addCommands(root *cobra.Command, a *app) {
 	add(groupLook, newStatus(a), newLog(a), newShow(a), newDiff(a), newBlame(a), newGet(a), newLs(a), newExport(a), newExcluded(a), newWhy(a), newOp(a))
 	add(groupChange, newInit(a), newPut(a), newIncr(a), newDel(a), newImport(a), newApply(a), newSchema(a), newCommit(a), newUndo(a))
 	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a), newCherryPick(a), newRevert(a), newContract(a))
-	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a), newDirectory(a), newDaemon(a))
+	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a), newDaemon(a), newDirectory(a))
 	add(groupCare, newVerify(a), newFsck(a), newGC(a), newDTT(a))
 	add(groupHelp, newDemo(a), newVersion(a))
 }
