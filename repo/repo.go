@@ -318,15 +318,6 @@ func (r *Repo) signer(ctx context.Context, name string) (branch.Signer, error) {
 	return branch.Signer{Identity: object.Identity{Key: priv.Public(), Name: name}, Private: priv}, nil
 }
 
-// Owner returns who the repository belongs to, as its Directory says.
-func (r *Repo) Owner(ctx context.Context) (object.Identity, error) {
-	l, err := r.ledger(ctx)
-	if err != nil {
-		return object.Identity{}, err
-	}
-	return l.Directory.Owner, nil
-}
-
 // owner loads the key of the Directory's owner, which seals blocks here.
 func (r *Repo) owner(ctx context.Context, l *branch.Ledger) (branch.Signer, error) {
 	s, err := r.signer(ctx, r.config.Owner)

@@ -48,9 +48,10 @@ path of its folder below the root. Repositories that are made or removed meanwhi
 noticed. What it pushes into a repository is signed with the key of the repository's owner,
 which has to be among your keys.
 
-Unless told otherwise it listens to this machine only, the owner of a repository may do
-everything with it, and nobody else may see it. Peers are known by their keys: a clone or push
-comes with the key of the identity that makes it.
+Unless told otherwise it listens to this machine only. Peers are known by their keys: a clone
+or push comes with the key of the identity that makes it. The owner of a repository may do
+everything with it, others what its Directory says; who may not read it does not learn that it
+is there.
 
 Options go before variables of the environment, AERGO_DAEMON_LISTEN and so on, these before
 the configuration, a TOML file with listen = ["..."] and so on, and that before defaults. The

@@ -87,10 +87,13 @@ func storyParams(t *testing.T, served bool) testscript.Params {
 			env.Setenv("AERGO_IDENTITY", "ada")
 			env.Setenv("TZ", "UTC")
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // else each command under -race ends a second late
-			env.Values[storyKey{}] = &story{locks: map[string]func(){}, memories: map[string]string{}}
+			env.Values[storyKey{}] = &story{locks: map[string]func(){}, memories: map[string]string{}, services: map[string]*service{}}
 			env.Defer(func() {
 				for _, release := range env.Values[storyKey{}].(*story).locks {
 					release()
+				}
+				for _, s := range env.Values[storyKey{}].(*story).services {
+					_ = s.end(os.Kill)
 				}
 			})
 			return nil
@@ -103,6 +106,7 @@ func storyParams(t *testing.T, served bool) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits, "keep": cmdKeep, "remember": cmdRemember, "unchanged": cmdUnchanged, "hold": cmdHold, "release": cmdRelease,
+			"serve": cmdServe, "unserve": cmdUnserve, "throttle": cmdThrottle,
 		},
 	}
 }
@@ -113,6 +117,7 @@ type storyKey struct{}
 type story struct {
 	locks    map[string]func()
 	memories map[string]string
+	services map[string]*service
 }
 
 func storyOf(ts *testscript.TestScript) *story { return ts.Value(storyKey{}).(*story) }

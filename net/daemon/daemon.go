@@ -28,7 +28,7 @@ type Options struct {
 	// Repository gives what the door needs to know about the repository in a folder. Its keys
 	// sign what a push makes.
 	Repository func(folder string) (repo.Options, error)
-	// Access says who may do what; nil is Ownership.
+	// Access says who may do what; nil is the repository's Directory, with Rights.
 	Access Access
 	// Log is where to log; nil is nowhere.
 	Log io.Writer
@@ -72,7 +72,7 @@ func Start(ctx context.Context, opts Options) (*Daemon, error) {
 		return nil, err
 	}
 	if opts.Access == nil {
-		opts.Access = Ownership{Readable: opts.Settings.Readable}
+		opts.Access = Rights{Readable: opts.Settings.Readable}
 	}
 	if opts.Log == nil {
 		opts.Log = io.Discard
@@ -120,6 +120,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	d.peers, err = peer.New(peer.Options{
 		Identity: identity, Known: peer.OpenKnown(folder, knownFile), Listen: d.opts.Settings.Listen, Public: d.opts.Settings.Public,
+		Log: d.log.WithGroup("libp2p").Handler(),
 	})
 	if err != nil {
 		return err

@@ -38,6 +38,7 @@ type opened struct {
 	ready chan struct{} // closed when repo or err is there
 	repo  *repo.Repo
 	err   error
+	at    fs.FileInfo // its folder
 	users int
 	last  uint64 // use
 }
@@ -78,19 +79,36 @@ func (r *Repositories) Names() ([]string, error) {
 // folder returns the path of a repository's folder. A name that leads through a symbolic
 // link leads nowhere. The error wraps repo.ErrNoRepository.
 func (r *Repositories) folder(name string) (string, error) {
+	at, _, err := r.find(name)
+	return at, err
+}
+
+func (r *Repositories) find(name string) (at string, info fs.FileInfo, err error) {
 	none := fmt.Errorf("%q: %w", name, repo.ErrNoRepository)
 	if transfer.CheckRepository(name) != nil || !filepath.IsLocal(filepath.FromSlash(name)) {
-		return "", none
+		return "", nil, none
 	}
-	at := r.root
+	at = r.root
 	for part := range strings.SplitSeq(name+"/"+repositoryFolder, "/") {
 		at = filepath.Join(at, part)
-		info, err := os.Lstat(at)
-		if err != nil || !info.IsDir() {
-			return "", none
+		if info, err = os.Lstat(at); err != nil || !info.IsDir() {
+			return "", nil, none
 		}
 	}
-	return at, nil
+	return at, info, nil
+}
+
+// Check returns an error that wraps repo.ErrNoRepository if there is no repository of this
+// name any more, and sees to it that the one that is there now is used, if it is another one.
+func (r *Repositories) Check(name string) error {
+	_, info, err := r.find(name)
+	r.mu.Lock()
+	o := r.open[name]
+	r.mu.Unlock()
+	if o != nil && (err != nil || !os.SameFile(o.at, info)) {
+		r.forget(name, o)
+	}
+	return err
 }
 
 // Use runs fn with a repository, which stays open meanwhile. The error wraps
@@ -116,12 +134,12 @@ func (r *Repositories) take(ctx context.Context, name string) (*opened, error) {
 	}
 	o := r.open[name]
 	if o == nil {
-		folder, err := r.folder(name)
+		folder, info, err := r.find(name)
 		if err != nil {
 			r.mu.Unlock()
 			return nil, err
 		}
-		o = &opened{ready: make(chan struct{})}
+		o = &opened{ready: make(chan struct{}), at: info}
 		r.open[name] = o
 		go r.fill(o, folder)
 	}
@@ -137,7 +155,7 @@ func (r *Repositories) take(ctx context.Context, name string) (*opened, error) {
 	}
 	if o.err != nil {
 		err := o.err
-		r.drop(name, o)
+		r.forget(name, o)
 		r.giveBack(name, o)
 		return nil, err
 	}
@@ -185,27 +203,29 @@ func (r *Repositories) oldest() (name string, found *opened) {
 	return name, found
 }
 
-// drop forgets a repository. It is closed when nobody uses it any more.
-func (r *Repositories) drop(name string, o *opened) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.open[name] == o {
-		delete(r.open, name)
-	}
-}
-
 // Forget has a repository opened anew by whoever asks for it next, since nothing is known of
 // what state it is in.
 func (r *Repositories) Forget(name string) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	o := r.open[name]
-	if o == nil {
-		return
+	r.mu.Unlock()
+	if o != nil {
+		r.forget(name, o)
 	}
-	delete(r.open, name)
-	if o.users == 0 {
-		go func() { _ = o.close() }()
+}
+
+// forget takes a repository from those that are open. It is closed when nobody uses it any
+// more.
+func (r *Repositories) forget(name string, o *opened) {
+	r.mu.Lock()
+	mine := r.open[name] == o
+	if mine {
+		delete(r.open, name)
+	}
+	idle := mine && o.users == 0
+	r.mu.Unlock()
+	if idle {
+		_ = o.close()
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"aergo/net/transfer"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 )
 
 // host is the repositories as a transfer.Server sees them.
@@ -30,18 +31,20 @@ func (h host) Repository(_ context.Context, name string) (transfer.Repository, e
 
 // Allow implements transfer.Host. Where there is no repository everybody is denied, in the
 // same words as those who may not read one.
-func (h host) Allow(ctx context.Context, from, name string, verb transfer.Verb) error {
+func (h host) Allow(ctx context.Context, from, name string, verb transfer.Verb, branch ref.Name) error {
 	who, err := peer.ID(from).Key()
 	if err != nil {
 		return err
 	}
-	err = h.d.repositories.Use(ctx, name, func(r *repo.Repo) error { return h.d.opts.Access.Allow(ctx, who, name, r, verb) })
+	if err = h.d.repositories.Check(name); err == nil {
+		err = h.d.repositories.Use(ctx, name, func(r *repo.Repo) error { return h.d.opts.Access.Allow(ctx, r, Request{who, name, verb, branch}) })
+	}
 	if errors.Is(err, repo.ErrNoRepository) {
 		err = fmt.Errorf("%w: there is no such repository", transfer.ErrDenied)
 	}
 	if errors.Is(err, transfer.ErrDenied) {
 		h.d.metrics.denials.WithLabelValues(string(verb)).Inc()
-		h.d.log.Warn("denied", "peer", from, "key", who.Short(), "repository", name, "verb", string(verb), "reason", err.Error())
+		h.d.log.Warn("denied", "peer", from, "key", who.Short(), "repository", name, "verb", string(verb), "branch", string(branch), "reason", err.Error())
 	}
 	return err
 }

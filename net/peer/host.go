@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/libp2p/go-libp2p/gologshim"
 	"github.com/multiformats/go-multiaddr"
 	manet "github.com/multiformats/go-multiaddr/net"
 )
@@ -40,6 +42,9 @@ type Options struct {
 	Trust func(hostPort string, id ID) error
 	// Limits bound what peers may take.
 	Limits Limits
+	// Log takes what libp2p has to say; nil is nobody. The hosts of a process share one: what
+	// has spoken once keeps the log that it spoke to.
+	Log slog.Handler
 	// DialTimeout bounds how long it takes to reach a peer: 15 seconds if it is 0.
 	DialTimeout time.Duration
 }
@@ -68,6 +73,10 @@ func New(opts Options) (*Host, error) {
 	if opts.DialTimeout <= 0 {
 		opts.DialTimeout = 15 * time.Second
 	}
+	if opts.Log == nil {
+		opts.Log = slog.DiscardHandler
+	}
+	gologshim.SetDefaultHandler(opts.Log)
 	opts.Limits = opts.Limits.withDefaults()
 	if err := checkListen(opts); err != nil {
 		return nil, err
@@ -120,6 +129,9 @@ func (h *Host) listen(hostPort string) error {
 }
 
 func (h *Host) listenOnce(at netip.AddrPort) error {
+	if err := isFree(at); err != nil {
+		return err
+	}
 	byTCP, byQUIC, err := multiaddrs(at.String())
 	if err != nil {
 		return err
@@ -143,6 +155,20 @@ func (h *Host) listenOnce(at netip.AddrPort) error {
 		return err
 	}
 	return nil
+}
+
+// isFree says whether a port can be listened at, in an error that callers can look into, which
+// the swarm's are not.
+func isFree(at netip.AddrPort) error {
+	l, err := net.Listen("tcp", at.String())
+	if err != nil {
+		return err
+	}
+	p, err := net.ListenPacket("udp", l.Addr().String())
+	if err == nil {
+		err = p.Close()
+	}
+	return errors.Join(err, l.Close())
 }
 
 // ID returns the host's own ID.

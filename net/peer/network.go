@@ -113,7 +113,7 @@ func (n *connections) addTCP(private crypto.PrivKey, resources network.ResourceM
 	if err != nil {
 		return err
 	}
-	t, err := tcp.NewTCPTransport(up, resources, nil)
+	t, err := tcp.NewTCPTransport(up, resources, nil, tcp.DisableReuseport())
 	if err != nil {
 		return err
 	}

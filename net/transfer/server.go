@@ -12,6 +12,7 @@ import (
 
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 )
 
 // Verb is what a peer wants to do with a repository.
@@ -30,7 +31,8 @@ type Host interface {
 	Repository(ctx context.Context, name string) (Repository, error)
 	// Allow says whether a peer may do something with a repository: nil if so, otherwise an
 	// error that wraps ErrDenied. Who may not read is told that there is no such repository.
-	Allow(ctx context.Context, peer, name string, verb Verb) error
+	// Writing is about a branch; reading is about none.
+	Allow(ctx context.Context, peer, name string, verb Verb, branch ref.Name) error
 }
 
 // Repository is one of them. It is a repo.Remote, but for its end, and safe for concurrent
@@ -235,7 +237,7 @@ func (s *Server) greet(ctx context.Context, w *wire, peer string) (r Repository,
 
 // mayRead fails for who may not read as if there were no repository.
 func (s *Server) mayRead(ctx context.Context, peer, name string) error {
-	err := s.opts.Host.Allow(ctx, peer, name, Read)
+	err := s.opts.Host.Allow(ctx, peer, name, Read, "")
 	if errors.Is(err, ErrDenied) {
 		return noRepository(name, err)
 	}
@@ -265,7 +267,7 @@ func (e *absentError) As(target any) bool {
 
 // merge makes a merge, whose objects come from the other side of the wire.
 func (s *Server) merge(ctx context.Context, w *wire, r Repository, peer, name string, m *merge) error {
-	if err := s.opts.Host.Allow(ctx, peer, name, Write); err != nil {
+	if err := s.opts.Host.Allow(ctx, peer, name, Write, m.Branch); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -21,6 +21,7 @@ import (
 	"aergo/repo/key"
 	"aergo/repo/lock"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 )
 
 // seeded gives the same random bytes in every run.
@@ -140,7 +141,7 @@ func (w *world) Repository(_ context.Context, name string) (Repository, error) {
 func (w *world) lie(name string, as func(Repository) Repository) { w.lies[name] = as }
 
 // Allow implements Host.
-func (w *world) Allow(_ context.Context, peer, name string, verb Verb) error {
+func (w *world) Allow(_ context.Context, peer, name string, verb Verb, _ ref.Name) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.denied[fmt.Sprint(peer, " ", name, " ", verb)]
