@@ -57,6 +57,9 @@ func (r *Repo) writeLocked(ctx context.Context, verb string, fn func(c *change) 
 	if err := r.takeBackStopped(ctx); err != nil {
 		return err
 	}
+	if err := r.refreshDirectory(); err != nil { // while this one waited, another may have changed it
+		return err
+	}
 	c := &change{repo: r}
 	defer func() { err = errors.Join(err, c.rollback()) }()
 	if err := fn(c); err != nil {

@@ -74,6 +74,8 @@ func arguments(ctx context.Context, method reflect.Type, c call, x *exchange) ([
 			in = append(in, reflect.ValueOf(ctx))
 		case t == reflect.TypeFor[io.Reader]():
 			in = append(in, reflect.ValueOf(x))
+		case t == reflect.TypeFor[func(repo.Row) error]():
+			in = append(in, reflect.ValueOf(x.sendRow))
 		case t.Kind() == reflect.Func:
 			in = append(in, reflect.MakeFunc(t, func(args []reflect.Value) []reflect.Value {
 				err := x.send(args[0].Interface())
@@ -130,21 +132,35 @@ const (
 // send sends an item, together with others if they follow soon. It waits while the caller
 // is busy with those before.
 func (x *exchange) send(item any) error {
+	return x.sendWith(func(to []byte) ([]byte, error) {
+		data, err := encode(onWire(item))
+		return append(to, data...), err
+	})
+}
+
+// sendRow is send for a row.
+func (x *exchange) sendRow(row repo.Row) error {
+	return x.sendWith(func(to []byte) ([]byte, error) { return appendRow(to, row) })
+}
+
+func (x *exchange) sendWith(write func(to []byte) ([]byte, error)) error {
 	if x.now.stopped.Load() {
 		return errStopped
 	}
 	if err := x.ctx.Err(); err != nil {
 		return err
 	}
-	data, err := encode(onWire(item))
-	if err != nil {
-		return err
-	}
 	mark := byte(',')
 	if len(x.items) == 0 {
 		mark = '['
 	}
-	x.items = append(append(x.items, mark), data...)
+	was := len(x.items)
+	all, err := write(append(x.items, mark))
+	if err != nil {
+		x.items = x.items[:was]
+		return err
+	}
+	x.items = all
 	if len(x.items) >= itemsBytes || time.Since(x.sent) >= itemsInterval {
 		return x.flush()
 	}

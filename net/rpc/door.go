@@ -48,7 +48,7 @@ func (c *Client) Get(ctx context.Context, tableName, key, at string) (repo.Row, 
 
 // Rows implements repo.Door.
 func (c *Client) Rows(ctx context.Context, tableName, at string, fn func(repo.Row) error) error {
-	return each(ctx, c, fn, "Rows", tableName, at)
+	return c.do(ctx, request{verb: "Rows", args: []any{tableName, at}, items: func(payload []byte) error { return eachRow(payload, fn) }})
 }
 
 // Tables implements repo.Door.
