@@ -69,16 +69,25 @@ func decodeGrounds(data []byte) ([]object.Hash, error) {
 	return ids, nil
 }
 
-// readGrounds returns the blocks that a header names as grounds: they are on its parent's
-// chain.
-func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) {
-	data, ok := object.FindExtension(p.Extensions, object.ExtensionGrounds)
+// Grounds returns the blocks that a header names as grounds, none if it names none.
+func Grounds(b Block) ([]object.Hash, error) {
+	data, ok := object.FindExtension(b.Extensions, object.ExtensionGrounds)
 	if !ok {
 		return nil, nil
 	}
 	ids, err := decodeGrounds(data)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return ids, nil
+}
+
+// readGrounds returns the blocks that a header names as grounds: they are on its parent's
+// chain.
+func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) {
+	ids, err := Grounds(p.Block)
+	if err != nil {
+		return nil, err
 	}
 	var grounds []Block
 	for _, id := range ids {
