@@ -88,6 +88,9 @@ func (c *change) open(ctx context.Context) (*branch.Ledger, store.Writer, error)
 // onCurrent opens the change for a new block on the branch that is checked out, and returns
 // the branch and its head.
 func (c *change) onCurrent(ctx context.Context) (ref.Branch, branch.Block, error) {
+	if err := c.repo.mayExecute(); err != nil {
+		return ref.Branch{}, branch.Block{}, err
+	}
 	b, err := c.repo.current(ctx)
 	if err != nil {
 		return ref.Branch{}, branch.Block{}, err
@@ -155,7 +158,7 @@ func (c *change) apply(ctx context.Context, verb string) error {
 	}
 	r.fulfilled()
 	if c.config != nil {
-		r.config = *c.config
+		r.setConfig(*c.config)
 	}
 	return nil
 }

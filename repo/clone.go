@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/util"
@@ -22,6 +23,17 @@ type CloneRequest struct {
 	From   string   // a path, for Options.OpenPath
 	Remote ref.Name // what to call it; empty for "origin"
 	Branch ref.Name // what to check out; empty for what is checked out there
+
+	// Depth, if it is above 0, is how many blocks of each branch are to be whole, from its head
+	// back. Of those before there are headers only; Deepen brings more.
+	Depth uint64
+	// At, if it is not empty, names a block of the remote by a branch, a tag, name@height or
+	// 4 or more digits of its hash, each followed by ~n for the n-th parent. The clone has one
+	// branch, which ends there, and nothing later.
+	At string
+	// Tables, if there are any, are those whose rows are wanted. The clone can be read, and
+	// executes nothing.
+	Tables []string
 }
 
 // Cloned is what a clone did.
@@ -29,7 +41,8 @@ type Cloned struct {
 	Branch   ref.Name
 	Head     object.Hash
 	Height   uint64
-	Branches []ref.Branch // of the remote
+	Branches []ref.Branch // of the remote; none if the clone ends at a block
+	Lacking  *Partial     // what was left out; nil for nothing
 	Tags     []ref.Tag
 	Transfer Transfer
 }
@@ -53,7 +66,7 @@ func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequ
 	if req.Remote == "" {
 		req.Remote = DefaultRemote
 	}
-	if err := req.Remote.Check(); err != nil {
+	if err := req.check(); err != nil {
 		return nil, out, err
 	}
 	if opts.Lock == nil {
@@ -78,6 +91,16 @@ func Clone(ctx context.Context, fs billy.Filesystem, opts Options, req CloneRequ
 	}
 	_ = fs.Remove(incomingFile)
 	return r, out, nil
+}
+
+// check refuses a request that makes no sense, and puts the tables in order.
+func (req *CloneRequest) check() error {
+	if err := req.Remote.Check(); err != nil {
+		return err
+	}
+	req.Tables = slices.Clone(req.Tables)
+	slices.Sort(req.Tables)
+	return checkTables(req.Tables)
 }
 
 // prepareFolder checks that a folder is empty. What a clone left that was stopped, it
@@ -143,6 +166,11 @@ func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner b
 	if err := markIncoming(r.fs); err != nil {
 		return branch.Block{}, err
 	}
+	if len(cl.req.Tables) > 0 {
+		next := r.config
+		next.Partial = &Partial{Tables: cl.req.Tables}
+		r.setConfig(next)
+	}
 	upstream := &directory.Directory{Lineage: cl.refs.Lineage}
 	rc := r.newReceiver(r.ledgerOver(nil, upstream), w, cl.from.Objects())
 	if err := rc.take(ctx, cl.refs.Directory); err != nil {
@@ -179,20 +207,13 @@ func (cl *cloning) abandon(fs billy.Filesystem) error {
 
 // fill implements creation: it takes everything, checks it, and then lets refs lead to it.
 func (cl *cloning) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.Ledger, _ branch.Signer) error {
-	b, err := cl.branch()
+	rc := r.newReceiver(l, w, cl.from.Objects())
+	rc.Transfer = cl.out.Transfer
+	b, err := cl.start(ctx, rc)
 	if err != nil {
 		return err
 	}
-	rc := r.newReceiver(l, w, cl.from.Objects())
-	rc.Transfer = cl.out.Transfer
-	var heads []object.Hash
-	for _, b := range cl.refs.Branches {
-		heads = append(heads, b.Head)
-	}
-	for _, t := range cl.refs.Tags {
-		heads = append(heads, t.Block)
-	}
-	if err := r.admit(ctx, rc, heads...); err != nil {
+	if err := cl.admit(ctx, r, rc, b); err != nil {
 		return err
 	}
 	tags, _, err := rc.tags(ctx, cl.refs.Tags, func(ref.Name) (object.Hash, bool, error) { return object.Hash{}, false, nil })
@@ -211,10 +232,50 @@ func (cl *cloning) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.
 		Name: b.Name, ID: object.BranchID(l.Directory.Genesis, b.Root, string(b.Name), nonce), Root: b.Root, Head: b.Head, Nonce: nonce,
 	}
 	*cl.out = Cloned{
-		Branch: b.Name, Head: head.ID, Height: head.Height, Branches: cl.refs.Branches, Tags: tags, Transfer: rc.Transfer,
+		Branch: b.Name, Head: head.ID, Height: head.Height, Branches: cl.refs.Branches, Lacking: r.Lacking(), Tags: tags, Transfer: rc.Transfer,
 	}
 	r.config.Remotes = map[ref.Name]string{cl.req.Remote: cl.req.From}
 	return cl.setRefs(ctx, r, own, tags)
+}
+
+// start chooses the branch that is checked out here, and with it where it ends.
+func (cl *cloning) start(ctx context.Context, rc *receiver) (ref.Branch, error) {
+	if cl.req.At == "" {
+		return cl.branch()
+	}
+	b, err := cl.at(ctx, rc)
+	if err != nil {
+		return b, err
+	}
+	// The remote's branches go on where this clone does not.
+	cl.refs.Branches = nil
+	return b, nil
+}
+
+// admit receives and checks what the clone is to have.
+func (cl *cloning) admit(ctx context.Context, r *Repo, rc *receiver, start ref.Branch) error {
+	heads := []object.Hash{start.Head}
+	for _, b := range cl.refs.Branches {
+		heads = append(heads, b.Head)
+	}
+	if cl.req.Depth > 0 {
+		cuts, err := r.admitWithin(ctx, rc, &surroundings{}, cl.req.Depth, heads)
+		if err != nil {
+			return err
+		}
+		next := r.config
+		if next.Partial, err = next.Partial.with(cuts); err != nil {
+			return err
+		}
+		r.setConfig(next)
+		return nil
+	}
+	if cl.req.At == "" {
+		for _, t := range cl.refs.Tags {
+			heads = append(heads, t.Block)
+		}
+	}
+	return r.admitAll(ctx, rc, heads)
 }
 
 func (cl *cloning) setRefs(ctx context.Context, r *Repo, own ref.Branch, tags []ref.Tag) error {

@@ -25,6 +25,15 @@ type closure struct {
 	// fault is told of what cannot be walked, and says whether that ends the walk. nil ends
 	// it with the first error.
 	fault func(err error) error
+
+	// cuts are the boundary of a shallow clone, nil if there is none; see stretch.
+	cuts map[object.Hash]bool
+	// rows are the keys of a filtered clone, nil for one of all tables. Batches then lead to
+	// no transactions, and blocks neither to trees nor to receipts.
+	rows []state.Span
+	// headers says that blocks lead to the headers of other blocks, and no further. Those of
+	// Directories are whole all the same, and rows are all of theirs.
+	headers bool
 }
 
 func (c *closure) failed(err error) error {
@@ -40,9 +49,17 @@ type visit struct {
 	expanded bool // the blocks that it leads to are done
 }
 
-// blocks walks the blocks named and all that they lead to. Ancestors are found before
-// their descendants.
+// blocks walks the blocks named and all that they lead to, as far as the boundary of a
+// shallow clone. Ancestors are found before their descendants.
 func (c *closure) blocks(ctx context.Context, heads ...object.Hash) error {
+	if c.cuts == nil {
+		return c.all(ctx, heads...)
+	}
+	return c.within(ctx, heads...)
+}
+
+// all is blocks without a boundary.
+func (c *closure) all(ctx context.Context, heads ...object.Hash) error {
 	var stack []visit
 	for _, head := range heads {
 		stack = append(stack[:0], visit{id: head})
@@ -88,10 +105,12 @@ func (c *closure) links(ctx context.Context, id object.Hash) ([]object.Hash, err
 		return nil, err
 	}
 	links := linkSet{c: c, ctx: ctx, seen: map[object.Hash]bool{{}: true, id: true}}
-	body, err := chain.Body(ctx, b)
-	if err == nil {
-		links.body(chain, body)
-		err = links.err
+	if !c.headers || b.Branch.IsZero() {
+		var body *object.Body
+		if body, err = chain.Body(ctx, b); err == nil {
+			links.body(chain, body)
+			err = links.err
+		}
 	}
 	// The parent comes last, so that it is walked first: its trees are what most of this
 	// block's are made of.
@@ -187,24 +206,70 @@ func (c *closure) block(ctx context.Context, id object.Hash) error {
 		}
 		return err
 	}
-	for _, root := range [...]object.Hash{b.Header.State, b.Header.Account} {
-		if err := in(c.tree(ctx, root)); err != nil {
+	of := c
+	if b.Branch.IsZero() { // a Directory's, which everybody has all of
+		all := *c
+		all.headers, all.rows = false, nil
+		of = &all
+	}
+	if !of.headers {
+		if err := in(of.states(ctx, b)); err != nil {
+			return err
+		}
+		if err := in(of.contents(ctx, chain, b)); err != nil {
 			return err
 		}
 	}
-	for _, part := range [...]object.Hash{b.Header.Tree, b.Receipts} {
-		if err := in(c.large(ctx, part)); err != nil {
-			return err
-		}
-	}
-	if err := in(c.contents(ctx, chain, b)); err != nil {
-		return err
-	}
-	return in(c.found(ctx, object.KindHeader, id))
+	return in(c.single(ctx, object.KindHeader, id))
 }
 
-// contents finds a block's orders and batches, and the body that names them.
+// states finds a block's state and account.
+func (c *closure) states(ctx context.Context, b branch.Block) error {
+	if err := c.rowsOf(ctx, b.Header.State); err != nil {
+		return err
+	}
+	return c.tree(ctx, b.Header.Account)
+}
+
+// rowsOf finds the nodes of a state, or those that are wanted of it.
+func (c *closure) rowsOf(ctx context.Context, root object.Hash) error {
+	if c.rows == nil {
+		return c.tree(ctx, root)
+	}
+	if known, err := c.known(ctx, root); err != nil || known {
+		return err
+	}
+	data, err := c.from.Get(ctx, root)
+	if err != nil {
+		return err
+	}
+	level, children, err := state.ChildrenWithin(data, c.rows)
+	if err != nil {
+		return fmt.Errorf("state node %s: %w", root.Short(), err)
+	}
+	for _, child := range children {
+		if level == 1 {
+			err = c.single(ctx, object.KindStateNode, child)
+		} else {
+			err = c.rowsOf(ctx, child)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return c.found(ctx, object.KindStateNode, root)
+}
+
+// contents finds what a block did: its tree and receipts, its orders and batches, and the
+// body that names them.
 func (c *closure) contents(ctx context.Context, chain branch.Chain, b branch.Block) error {
+	if c.rows == nil {
+		for _, part := range [...]object.Hash{b.Header.Tree, b.Receipts} {
+			if err := c.large(ctx, part); err != nil {
+				return err
+			}
+		}
+	}
 	body, err := chain.Body(ctx, b)
 	if err != nil {
 		return err
@@ -247,6 +312,9 @@ func (c *closure) batch(ctx context.Context, chain branch.Chain, id object.Hash)
 		return err
 	}
 	for _, chunk := range b.Chunks {
+		if c.rows != nil {
+			break
+		}
 		if err := c.single(ctx, object.KindChunk, chunk.Hash); err != nil {
 			return err
 		}

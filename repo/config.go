@@ -28,6 +28,7 @@ type config struct {
 	Head      object.Hash         `json:"directory_head,omitzero"` // newest block of its Directory; zero is the genesis
 	Owner     string              `json:"owner"`                   // name of the owner's key in the keyring
 	Remotes   map[ref.Name]string `json:"remotes,omitempty"`
+	Partial   *Partial            `json:"partial,omitempty"` // nil for a clone that lacks nothing
 }
 
 var (
@@ -67,6 +68,9 @@ func readConfig(fs billy.Filesystem) (config, error) {
 	}
 	if c.Version != FormatVersion || c.Directory.IsZero() {
 		return config{}, fmt.Errorf("%s: %w: version %d, this program reads %d", configFile, ErrFormat, c.Version, FormatVersion)
+	}
+	if err := c.Partial.check(); err != nil {
+		return config{}, fmt.Errorf("%s: partial: %w", configFile, err)
 	}
 	return c, nil
 }

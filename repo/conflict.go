@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -100,10 +101,10 @@ func (r *Repo) Conflicts(ctx context.Context, rev string, fn func(Conflict) erro
 		group = append(group, x)
 		return nil
 	})
-	if err != nil {
+	if err != nil && !IsLacking(err) {
 		return err
 	}
-	return flush()
+	return errors.Join(flush(), err)
 }
 
 // InTheWay says of the first transactions that an account leaves out, at most limit, who

@@ -72,8 +72,11 @@ func (k *look) into(ctx context.Context, open []*disagreement) error {
 			}
 		}
 	}
-	if err := ours.trace(ctx); err != nil || !k.deep {
+	if err := ours.trace(ctx); err != nil && !IsLacking(err) {
 		return err
+	}
+	if !k.deep {
+		return nil
 	}
 	return k.baseWriters(ctx, open)
 }

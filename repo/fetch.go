@@ -53,10 +53,11 @@ func (r *Repo) Fetch(ctx context.Context, remote string, branch ref.Name) (Fetch
 		return Fetched{}, err
 	}
 	defer other.Close()
-	return r.fetch(ctx, other, name, branch)
+	return r.fetch(ctx, other, name, branch, 0)
 }
 
-func (r *Repo) fetch(ctx context.Context, other Remote, name, only ref.Name) (Fetched, error) {
+// fetch is Fetch, of one branch if only is named. A depth above 0 deepens a shallow clone.
+func (r *Repo) fetch(ctx context.Context, other Remote, name, only ref.Name, depth uint64) (Fetched, error) {
 	out := Fetched{Remote: name}
 	refs, err := r.remoteRefs(ctx, other)
 	if err != nil {
@@ -89,7 +90,7 @@ func (r *Repo) fetch(ctx context.Context, other Remote, name, only ref.Name) (Fe
 			return err
 		}
 		rc := r.newReceiver(l, w, from)
-		if err := r.admit(ctx, rc, heads...); err != nil {
+		if err := r.admitDepth(ctx, c, rc, depth, heads...); err != nil {
 			return err
 		}
 		for _, b := range branches {
@@ -149,21 +150,44 @@ func branchNamed(refs RemoteRefs, name ref.Name) (ref.Branch, error) {
 	return ref.Branch{}, fmt.Errorf("remote: branch %s: %w", name, ref.ErrNotFound)
 }
 
-// admit takes what blocks lead to and checks every block that comes, oldest first.
-func (r *Repo) admit(ctx context.Context, rc *receiver, heads ...object.Hash) error {
-	if err := rc.take(ctx, heads...); err != nil {
+// admit takes what blocks lead to and checks every block that comes, oldest first. A shallow
+// clone takes what is new, and goes no further back than it does already.
+func (r *Repo) admit(ctx context.Context, c *change, rc *receiver, heads ...object.Hash) error {
+	return r.admitDepth(ctx, c, rc, 0, heads...)
+}
+
+// admitDepth is admit that makes a shallow clone at least so deep.
+func (r *Repo) admitDepth(ctx context.Context, c *change, rc *receiver, depth uint64, heads ...object.Hash) error {
+	if _, err := r.editConfig(); err != nil { // another process may have deepened it
 		return err
 	}
-	j, err := r.judge(ctx, rc.ledger)
+	if len(r.Lacking().cuts()) == 0 {
+		return r.admitAll(ctx, rc, heads)
+	}
+	before, err := r.surroundings(ctx)
 	if err != nil {
 		return err
 	}
-	done := uint64(0)
-	return j.checkAll(ctx, rc.blocks, func(judged) error {
-		done++
-		r.opts.Progress(Progress{Phase: "verifying", Done: done, Total: uint64(len(rc.blocks))})
-		return nil
-	})
+	if depth == Unshallow {
+		at := &roots{}
+		if _, err := r.refRoots(ctx, at, func(err error) error { return err }); err != nil {
+			return err
+		}
+		heads = append(at.blocks, heads...)
+	}
+	cuts, err := r.admitWithin(ctx, rc, before, depth, heads)
+	if err != nil {
+		return err
+	}
+	return c.setBoundary(cuts)
+}
+
+// admitAll is admit where nothing of a history is left out.
+func (r *Repo) admitAll(ctx context.Context, rc *receiver, heads []object.Hash) error {
+	if err := rc.take(ctx, heads...); err != nil {
+		return err
+	}
+	return r.judgeAll(ctx, rc, rc.blocks, nil)
 }
 
 // track notes where a branch of a remote stands, and returns where it stood.
@@ -210,7 +234,7 @@ func (r *Repo) Pull(ctx context.Context, req PullRequest) (Pulled, error) {
 		return out, err
 	}
 	defer other.Close()
-	if out.Fetched, err = r.fetch(ctx, other, name, req.Branch); err != nil {
+	if out.Fetched, err = r.fetch(ctx, other, name, req.Branch, 0); err != nil {
 		return out, err
 	}
 	if req.Message == "" {

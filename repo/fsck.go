@@ -170,7 +170,7 @@ func (f *fsck) closure(ctx context.Context, at *roots) error {
 		return nil
 	}
 	present := seen.present(f.repo.disk)
-	c := closure{from: f.repo.disk, known: seen.known, fault: tell, found: func(ctx context.Context, kind object.Kind, h object.Hash) error {
+	c := closure{from: f.repo.disk, known: seen.known, fault: tell, rows: f.repo.Lacking().rows(), cuts: f.repo.boundary(), found: func(ctx context.Context, kind object.Kind, h object.Hash) error {
 		if err := present(ctx, kind, h); err != nil {
 			return tell(err)
 		}

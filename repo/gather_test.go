@@ -24,10 +24,10 @@ type distantSource struct {
 
 func (d distant) Objects() Source { return distantSource{d.Remote.Objects(), d} }
 
-func (s distantSource) Gather(ctx context.Context, heads []object.Hash, known func(context.Context, object.Hash) (bool, error)) error {
-	*s.d.told = append(*s.d.told, heads)
+func (s distantSource) Gather(ctx context.Context, walk Walk) error {
+	*s.d.told = append(*s.d.told, walk.Heads)
 	s.d.before()
-	if _, err := known(ctx, heads[0]); err != nil {
+	if _, err := walk.Known(ctx, walk.Heads[0]); err != nil {
 		return err
 	}
 	return s.d.err

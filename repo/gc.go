@@ -92,7 +92,7 @@ func (r *Repo) reachable(ctx context.Context) (hashes, *roots, error) {
 		at.pools = append(at.pools, pooled{name, c})
 	}
 	live := hashes{}
-	c := closure{from: r.disk, known: live.known, found: live.present(r.disk)}
+	c := closure{from: r.disk, known: live.known, found: live.present(r.disk), rows: r.Lacking().rows(), cuts: r.boundary()}
 	return live, at, at.walk(ctx, &c)
 }
 

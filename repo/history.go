@@ -56,7 +56,8 @@ func timeOf(millis uint64) time.Time { return time.UnixMilli(int64(min(millis, 1
 var errStop = errors.New("stop")
 
 // Log calls fn for the blocks of a chain from a revision back to the root, at most limit
-// of them if limit is above 0. Blocks that merges took in are not part of the chain.
+// of them if limit is above 0. Blocks that merges took in are not part of the chain. It ends
+// at the boundary of a shallow clone, with a block that has a parent.
 func (r *Repo) Log(ctx context.Context, rev string, limit int, fn func(Block) error) error {
 	b, err := r.Resolve(ctx, rev)
 	if err != nil {
@@ -64,6 +65,9 @@ func (r *Repo) Log(ctx context.Context, rev string, limit int, fn func(Block) er
 	}
 	for n := 0; limit <= 0 || n < limit; n++ {
 		described, err := r.describe(ctx, b)
+		if n > 0 && IsLacking(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -101,6 +105,9 @@ func (r *Repo) describe(ctx context.Context, b branch.Block) (Block, error) {
 		}
 	}
 	body, err := l.Body(ctx, b)
+	if IsLacking(err) {
+		return Block{}, lackingBlock(b)
+	}
 	if err != nil {
 		return Block{}, err
 	}
@@ -188,20 +195,28 @@ func (r *Repo) Diff(ctx context.Context, from, to, tableName string, fn func(Dif
 	if err != nil {
 		return err
 	}
-	err = state.Diff(ctx, a.tree, b.tree, func(k, old, new []byte) error {
-		d, err := difference(k, old, new)
-		if err != nil {
+	if tableName != "" {
+		if err := r.mayRead(tableName); err != nil {
 			return err
 		}
-		if tableName != "" && d.Table != tableName {
-			return nil
-		}
-		return fn(d)
-	})
-	if errors.Is(err, errStop) {
-		return nil
 	}
-	return err
+	spans := r.Lacking().rows()
+	if spans == nil {
+		spans = []state.Span{{}}
+	}
+	for _, span := range spans {
+		err := state.DiffWithin(ctx, a.tree, b.tree, span, func(k, old, new []byte) error {
+			d, err := difference(k, old, new)
+			if err != nil || tableName != "" && d.Table != tableName || r.mayRead(d.Table) != nil {
+				return err
+			}
+			return fn(d)
+		})
+		if err != nil {
+			return ignore(err, errStop)
+		}
+	}
+	return nil
 }
 
 func difference(k, old, new []byte) (Difference, error) {
@@ -321,7 +336,11 @@ func (r *Repo) rowBefore(ctx context.Context, b branch.Block, k []byte) ([]byte,
 	if err != nil {
 		return nil, nil, err
 	}
-	row, ok, err := r.led.State(parent).Get(ctx, k)
+	v, err := r.viewOf(ctx, r.led, parent)
+	if err != nil {
+		return nil, nil, err
+	}
+	row, ok, err := v.tree.Get(ctx, k)
 	if !ok {
 		row = nil
 	}

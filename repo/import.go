@@ -55,6 +55,9 @@ func (r *Repo) Import(ctx context.Context, in io.Reader, req ImportRequest) (Imp
 	if err := rowkey.CheckTable(req.Table); err != nil {
 		return out, err
 	}
+	if err := r.mayExecute(); err != nil {
+		return out, err
+	}
 	err := r.write(ctx, "import", func(c *change) error {
 		s, err := r.stateAt(ctx, "")
 		if err != nil {

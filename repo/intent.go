@@ -137,7 +137,7 @@ func (r *Repo) restoreRef(ctx context.Context, ch oplog.Change) error {
 		if err := json.Unmarshal(ch.Before, &before); err != nil {
 			return err
 		}
-		r.config = before
+		r.setConfig(before)
 		return writeConfig(r.fs, before)
 	}
 	return fmt.Errorf("%w: unknown kind of ref", oplog.ErrDamaged)

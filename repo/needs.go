@@ -48,6 +48,9 @@ func needs(ctx context.Context, l *branch.Ledger, head branch.Block, items []obj
 		}
 		s := &search{ledger: l, key: x.Key, field: x.Field, first: x.Reason == object.ReasonRowGone || x.Reason == object.ReasonRowMissing}
 		on, found, err := s.maker(ctx, x.Batch, x.Index)
+		if IsLacking(err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

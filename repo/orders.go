@@ -200,6 +200,9 @@ func openHere(ctx context.Context, l *branch.Ledger, b branch.Block) (map[TxID]b
 func findExclusions(ctx context.Context, l *branch.Ledger, b branch.Block, open map[TxID]bool, fn func([]Exclusion) error) error {
 	for len(open) > 0 {
 		body, err := l.Body(ctx, b)
+		if IsLacking(err) {
+			return fmt.Errorf("%d transactions were excluded earlier: %w", len(open), lackingBlock(b))
+		}
 		if err != nil {
 			return err
 		}
@@ -359,6 +362,9 @@ func (r *Repo) fate(ctx context.Context, l *branch.Ledger, b ref.Branch, batch b
 			continue
 		}
 		body, err := l.Body(ctx, at)
+		if IsLacking(err) {
+			return f, true, nil // beyond the boundary: the account knows the verdict, and no more
+		}
 		if err != nil {
 			return Fate{}, false, err
 		}

@@ -97,7 +97,7 @@ func (r *Repo) takeAnswer(ctx context.Context, other Remote, name ref.Name, push
 			return err
 		}
 		rc := r.newReceiver(l, w, from)
-		if err := r.admit(ctx, rc, theirs.Head); err != nil {
+		if err := r.admit(ctx, c, rc, theirs.Head); err != nil {
 			return err
 		}
 		if name != "" {
@@ -170,7 +170,7 @@ func (r *Repo) Receive(ctx context.Context, from Source, req RemoteMerge) (Remot
 		}
 		rc := r.newReceiver(l, w, from)
 		c.ledger = rc.ledger // the merge reads what has just come
-		if err := r.admit(ctx, rc, req.Head); err != nil {
+		if err := r.admit(ctx, c, rc, req.Head); err != nil {
 			return err
 		}
 		head, err := rc.ledger.Block(ctx, req.Head)

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -41,7 +42,7 @@ func (r *Repo) stateAt(ctx context.Context, rev string) (view, error) {
 		if err != nil {
 			return view{}, err
 		}
-		return view{l, l.State(b)}, nil
+		return r.viewOf(ctx, l, b)
 	}
 	h, err := r.refs.Head(ctx)
 	if err != nil {
@@ -70,8 +71,21 @@ func (r *Repo) stateAt(ctx context.Context, rev string) (view, error) {
 	return view{l, tree}, err
 }
 
+// viewOf returns the state of a block, if it is here.
+func (r *Repo) viewOf(ctx context.Context, l *branch.Ledger, b branch.Block) (view, error) {
+	if r.boundary() != nil {
+		if has, err := l.Objects.Has(ctx, b.Header.State); err != nil || !has {
+			return view{}, cmp.Or(err, lackingBlock(b))
+		}
+	}
+	return view{l, l.State(b)}, nil
+}
+
 // Get returns one row. key is as a person types it (see format.ParseKey).
 func (r *Repo) Get(ctx context.Context, tableName, key, at string) (Row, error) {
+	if err := r.mayRead(tableName); err != nil {
+		return Row{}, err
+	}
 	s, err := r.stateAt(ctx, at)
 	if err != nil {
 		return Row{}, err
@@ -140,7 +154,7 @@ func (r *Repo) Tables(ctx context.Context, at string) ([]Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tablesOf(ctx, s.tree, rowkey.KindRow)
+	rows, err := r.filledTables(ctx, s.tree)
 	if err != nil {
 		return nil, err
 	}
@@ -150,10 +164,13 @@ func (r *Repo) Tables(ctx context.Context, at string) ([]Table, error) {
 	}
 	names := map[string]bool{}
 	for _, n := range append(rows, stated...) {
-		names[n] = true
+		names[n] = r.mayRead(n) == nil
 	}
 	var out []Table
 	for _, n := range sortedKeys(names) {
+		if !names[n] {
+			continue
+		}
 		prefix := rowkey.TablePrefix(n)
 		count, err := s.tree.CountRange(ctx, prefix, rowkey.PrefixEnd(prefix))
 		if err != nil {
@@ -162,6 +179,25 @@ func (r *Repo) Tables(ctx context.Context, at string) ([]Table, error) {
 		out = append(out, Table{Name: n, Rows: count})
 	}
 	return out, nil
+}
+
+// filledTables returns the tables that have rows, as far as those are here.
+func (r *Repo) filledTables(ctx context.Context, tree state.Tree) ([]string, error) {
+	if !r.isFiltered() {
+		return tablesOf(ctx, tree, rowkey.KindRow)
+	}
+	var names []string
+	for _, n := range r.Lacking().Tables {
+		prefix := rowkey.TablePrefix(n)
+		count, err := tree.CountRange(ctx, prefix, rowkey.PrefixEnd(prefix))
+		if err != nil {
+			return nil, err
+		}
+		if count > 0 {
+			names = append(names, n)
+		}
+	}
+	return names, nil
 }
 
 // tablesOf skips from table to table through the keys of one kind.
@@ -207,6 +243,9 @@ func (r *Repo) Rows(ctx context.Context, tableName, at string, fn func(Row) erro
 	if err := rowkey.CheckTable(tableName); err != nil {
 		return err
 	}
+	if err := r.mayRead(tableName); err != nil {
+		return err
+	}
 	if has, err := hasTable(ctx, s.tree, tableName); err != nil || !has {
 		if err == nil {
 			err = fmt.Errorf("table %q: %w", tableName, ErrNoTable)
@@ -227,6 +266,7 @@ type Status struct {
 	Height  uint64
 	Pending uint64              // transactions not committed
 	Others  map[ref.Name]uint64 // pending on other branches
+	Lacking *Partial            // what a partial clone was made without; nil for nothing
 }
 
 // Status reads refs, pools and one header. What grows with the data is the opening of the
@@ -237,7 +277,7 @@ func (r *Repo) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return st, err
 	}
-	st.Branch, st.Tag = h.Branch, h.Tag
+	st.Branch, st.Tag, st.Lacking = h.Branch, h.Tag, r.Lacking()
 	if st.Head, err = r.here(ctx); err != nil {
 		return st, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/state"
 )
 
 var (
@@ -48,10 +49,24 @@ type Source interface {
 // told before a walk where that begins, so that it can fetch ahead what will be asked for.
 type Gatherer interface {
 	Source
-	// Gather brings near what the heads lead to, and what known does not know. The heads are
-	// blocks, or objects that lead to nothing. It may leave out what it cannot get or read:
+	// Gather brings near what will be walked. It may leave out what it cannot get or read:
 	// Get tells. It stores nothing here, and nothing that it brings is believed.
-	Gather(ctx context.Context, heads []object.Hash, known func(ctx context.Context, h object.Hash) (bool, error)) error
+	Gather(ctx context.Context, w Walk) error
+}
+
+// Walk is what is about to be asked for: what some objects lead to, and is not known.
+type Walk struct {
+	Heads []object.Hash // blocks, or objects that lead to nothing
+	Parts []object.Hash // of blocks: their accounts, trees and receipts
+	// States and Bodies are parts of blocks, too.
+	States, Bodies []object.Hash
+
+	Known func(ctx context.Context, h object.Hash) (bool, error)
+	// Headers says that blocks lead to nothing but the headers of other blocks.
+	Headers bool
+	// Rows are the keys of the rows that are wanted, nil for all of them. If it is set, batches
+	// lead to no transactions, and blocks neither to trees nor to receipts.
+	Rows []state.Span
 }
 
 // RemoteRefs is where another repository stands.
@@ -180,7 +195,7 @@ func (r *Repo) editConfig() (config, error) {
 	if err != nil {
 		return config{}, err
 	}
-	r.config = c
+	r.setConfig(c)
 	c.Remotes = maps.Clone(c.Remotes)
 	if c.Remotes == nil {
 		c.Remotes = map[ref.Name]string{}

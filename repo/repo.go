@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-git/go-billy/v5"
@@ -90,7 +91,8 @@ type Progress struct {
 type Repo struct {
 	opts     Options
 	config   config
-	borrowed bool // from the Repo that has opened it
+	lacks    atomic.Pointer[Partial] // what config says, for readers beside a change
+	borrowed bool                    // from the Repo that has opened it
 	led      *branch.Ledger
 	*opened
 }
@@ -148,10 +150,12 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	return &Repo{opts: opts, config: c, opened: &opened{
+	r := &Repo{opts: opts, opened: &opened{
 		fs: fs, refs: ref.NewStore(refsFS), log: oplog.New(fs, operationsFile), workers: dtt.NewPool(opts.Workers), packs: opts.packs,
 		intake: newIntake(opts.Intake), directories: directory.NewSet(), keys: key.NewCache(1 << 12),
-	}}, nil
+	}}
+	r.setConfig(c)
+	return r, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -201,7 +205,8 @@ func (r *Repo) As(ctx context.Context, opts Options) (*Repo, error) {
 	if c.Directory != r.config.Directory {
 		return nil, ErrReplaced
 	}
-	out := &Repo{opts: opts.withDefaults(), config: c, borrowed: true, opened: r.opened}
+	out := &Repo{opts: opts.withDefaults(), borrowed: true, opened: r.opened}
+	out.setConfig(c)
 	if err := out.recoverIfStopped(ctx); err != nil {
 		return nil, err
 	}
@@ -279,7 +284,10 @@ func (r *Repo) chain() (branch.Chain, error) {
 	r.opening.Lock()
 	defer r.opening.Unlock()
 	disk, err := r.objects()
-	return branch.Chain{Objects: disk}, err
+	if err != nil {
+		return branch.Chain{}, err
+	}
+	return branch.Chain{Objects: r.readable(disk)}, nil
 }
 
 // ledger opens the objects and the Directory.
@@ -304,7 +312,7 @@ func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 
 func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
 	return &branch.Ledger{
-		Chain: branch.Chain{Objects: disk}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Directories: r.directories,
+		Chain: branch.Chain{Objects: r.readable(disk)}, Runtime: table.NewRuntime(), Workers: r.workers, Directory: dir, Directories: r.directories,
 		Keys: r.keys, Logics: readyLogic,
 	}
 }
@@ -320,6 +328,9 @@ func (r *Repo) signer(ctx context.Context, name string) (branch.Signer, error) {
 
 // owner loads the key of the Directory's owner, which seals blocks here.
 func (r *Repo) owner(ctx context.Context, l *branch.Ledger) (branch.Signer, error) {
+	if err := r.mayExecute(); err != nil {
+		return branch.Signer{}, err
+	}
 	s, err := r.signer(ctx, r.config.Owner)
 	if err != nil {
 		return branch.Signer{}, fmt.Errorf("owner's key: %w", err)

@@ -41,7 +41,8 @@ func (r *Repo) refRoots(ctx context.Context, to *roots, fault func(error) error)
 		return 0, err
 	}
 	for _, b := range branches {
-		to.blocks = append(to.blocks, b.Head, b.Root)
+		// The root is before the head: a shallow clone has its header, and no more.
+		to.blocks = append(to.blocks, b.Head)
 	}
 	tags, err := r.refs.Tags(ctx)
 	if err := fault(err); err != nil {
@@ -118,8 +119,8 @@ func (r *Repo) undoRoots(ctx context.Context, to *roots) error {
 func (r *Repo) undoBlocks(ctx context.Context, to *roots, name string, state json.RawMessage) error {
 	// One shape fits the records of branches, tags and remotes' branches.
 	var v struct {
-		Head, Root, Block, Object object.Hash
-		Directory                 object.Hash `json:"directory_head"`
+		Head, Block, Object object.Hash
+		Directory           object.Hash `json:"directory_head"`
 	}
 	switch kind, _, _ := strings.Cut(name, "/"); kind {
 	case "branches", "tags", "remotes", configFile:
@@ -132,7 +133,7 @@ func (r *Repo) undoBlocks(ctx context.Context, to *roots, name string, state jso
 	if err := json.Unmarshal(state, &v); err != nil {
 		return fmt.Errorf("%w: %w", oplog.ErrDamaged, err)
 	}
-	for _, h := range [...]object.Hash{v.Head, v.Root, v.Block, v.Object, v.Directory} {
+	for _, h := range [...]object.Hash{v.Head, v.Block, v.Object, v.Directory} {
 		if h.IsZero() {
 			continue
 		}

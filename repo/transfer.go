@@ -9,6 +9,7 @@ import (
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/state"
 	"aergo/repo/store"
 )
 
@@ -21,6 +22,9 @@ type receiver struct {
 	to       store.Writer
 	progress func(Progress)
 	begin    func() error // called before the first object is stored
+	rows     []state.Span // that are wanted; nil for all
+	// holds says whether what a block stands for is here; nil asks for the block.
+	holds func(object.Hash) bool
 
 	Transfer
 	blocks []object.Hash // that came, ancestors first, but for the genesis of Directories
@@ -28,8 +32,8 @@ type receiver struct {
 
 func (r *Repo) newReceiver(l *branch.Ledger, w store.Writer, from Source) *receiver {
 	return &receiver{
-		ledger: over(l, w), from: checked{from}, to: w, progress: r.opts.Progress,
-		begin: func() error { return markIncoming(r.fs) },
+		ledger: over(l, r.readable(w)), from: checked{from}, to: w, progress: r.opts.Progress,
+		begin: func() error { return markIncoming(r.fs) }, rows: r.Lacking().rows(),
 	}
 }
 
@@ -42,28 +46,55 @@ func over(l *branch.Ledger, objects store.Reader) *branch.Ledger {
 
 // take receives all that the blocks lead to.
 func (rc *receiver) take(ctx context.Context, heads ...object.Hash) error {
-	if err := rc.gather(ctx, heads); err != nil {
+	if err := rc.gather(ctx, Walk{Heads: heads}); err != nil {
 		return err
 	}
-	c := closure{from: rc.from, known: rc.to.Has, found: rc.receive}
-	if err := c.blocks(ctx, heads...); err != nil {
+	if err := rc.closure().blocks(ctx, heads...); err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	rc.report()
 	return nil
 }
 
-// gather tells a source that wants to know it what will be asked for.
-func (rc *receiver) gather(ctx context.Context, heads []object.Hash) error {
-	return gather(ctx, rc.from.from, rc.to, heads)
+// closure walks what is to be received.
+func (rc *receiver) closure() *closure {
+	return &closure{from: nearest{rc.to, rc.from}, known: rc.to.Has, found: rc.receive, rows: rc.rows}
 }
 
-func gather(ctx context.Context, from Source, to store.Reader, heads []object.Hash) error {
+// nearest is a Source that asks another one for what is not here.
+type nearest struct {
+	here  store.Reader
+	there Source
+}
+
+// Get implements Source.
+func (n nearest) Get(ctx context.Context, h object.Hash) ([]byte, error) {
+	if has, err := n.here.Has(ctx, h); err != nil || has {
+		if err != nil {
+			return nil, err
+		}
+		return n.here.Get(ctx, h)
+	}
+	return n.there.Get(ctx, h)
+}
+
+// Seal implements Source.
+func (n nearest) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
+	return n.there.Seal(ctx, h)
+}
+
+// gather tells a source that wants to know it what will be asked for.
+func (rc *receiver) gather(ctx context.Context, w Walk) error {
+	w.Known, w.Rows = rc.to.Has, rc.rows
+	return gather(ctx, rc.from.from, w)
+}
+
+func gather(ctx context.Context, from Source, w Walk) error {
 	g, ok := from.(Gatherer)
-	if !ok || len(heads) == 0 {
+	if !ok || len(w.Heads)+len(w.Parts)+len(w.States)+len(w.Bodies) == 0 {
 		return nil
 	}
-	if err := g.Gather(ctx, heads, to.Has); err != nil {
+	if err := g.Gather(ctx, w); err != nil {
 		return fmt.Errorf("fetch: %w", err)
 	}
 	return nil
@@ -76,7 +107,8 @@ func (r *Repo) gatherAhead(ctx context.Context, from Source, heads ...object.Has
 	if err != nil {
 		return err
 	}
-	return gather(ctx, from, l.Objects, heads)
+	p := r.Lacking()
+	return gather(ctx, from, Walk{Heads: heads, Known: l.Objects.Has, Rows: p.rows(), Headers: len(p.cuts()) > 0})
 }
 
 // progressEvery is how many objects go by between two reports of progress.
@@ -179,7 +211,7 @@ func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineag
 func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name) (object.Hash, bool, error)) (set []ref.Tag, conflicts []TagConflict, err error) {
 	var records []object.Hash
 	for _, t := range tags {
-		if has, err := rc.to.Has(ctx, t.Block); err != nil || !has {
+		if has, err := rc.to.Has(ctx, t.Block); err != nil || !has || rc.holds != nil && !rc.holds(t.Block) {
 			if err != nil {
 				return nil, nil, err
 			}
@@ -197,7 +229,7 @@ func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name
 		}
 		set, records = append(set, t), append(records, t.Object)
 	}
-	if err := rc.gather(ctx, records); err != nil {
+	if err := rc.gather(ctx, Walk{Heads: records}); err != nil {
 		return nil, nil, err
 	}
 	for _, t := range set {
@@ -209,8 +241,7 @@ func (rc *receiver) tags(ctx context.Context, tags []ref.Tag, held func(ref.Name
 }
 
 func (rc *receiver) tag(ctx context.Context, t ref.Tag) error {
-	c := closure{from: rc.from, known: rc.to.Has, found: rc.receive}
-	if err := c.single(ctx, object.KindTag, t.Object); err != nil {
+	if err := rc.closure().single(ctx, object.KindTag, t.Object); err != nil {
 		return err
 	}
 	data, err := rc.to.Get(ctx, t.Object)
@@ -233,6 +264,9 @@ type checked struct{ from Source }
 // Get implements Source.
 func (c checked) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 	data, err := c.from.Get(ctx, h)
+	if IsLacking(err) {
+		return nil, fmt.Errorf("object %s: %w, and lacks it: %w", h.Short(), ErrRemotePartial, err)
+	}
 	if errors.Is(err, store.ErrNotFound) {
 		// To the side that asks this is no answer of "no": what was promised is not there.
 		return nil, fmt.Errorf("object %s: %w: it is missing on the other side", h.Short(), store.ErrCorrupt)

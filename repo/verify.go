@@ -23,12 +23,17 @@ type Verified struct {
 	Signatures   uint64 // of blocks, batches, orders and tags
 	Excluded     uint64
 	Tags         uint64
+	Beyond       uint64 // before the boundary of a shallow clone: links and signatures of headers
+	Proved       uint64 // of a filtered clone: links, signatures and the rows by proof; not executed
 }
 
 // Verify executes every block again, from the root, ancestors first and each once:
 // signatures, rights, orders, verdicts and roots. Foreign blocks that merges took in are
 // executed by the rules of their own Directory where that is possible. The first fault
 // ends it: the error names the block and wraps branch.ErrInvalid or store.ErrCorrupt.
+//
+// A shallow clone is executed from its boundary, whose states are taken as the headers name
+// them. In a filtered clone nothing is executed: the rows are those that the headers name.
 func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) {
 	v := verification{repo: r}
 	l, err := r.ledger(ctx)
@@ -50,6 +55,9 @@ func (r *Repo) Verify(ctx context.Context, req VerifyRequest) (Verified, error) 
 	v.judge = &judge{
 		ledger: remembering(l), own: map[object.Hash]bool{}, passed: map[object.Hash]bool{},
 	}
+	if err := v.limits(ctx); err != nil {
+		return v.out, err
+	}
 	done := uint64(0)
 	err = v.judge.checkAll(ctx, ids, func(b judged) error {
 		done++
@@ -64,6 +72,19 @@ type verification struct {
 	repo  *Repo
 	judge *judge
 	out   Verified
+	nodes hashes // of states, that have been read
+}
+
+// limits tells the judge what a partial clone cannot execute.
+func (v *verification) limits(ctx context.Context) error {
+	v.nodes = hashes{}
+	v.judge.byProof = v.repo.isFiltered()
+	if v.repo.boundary() == nil {
+		return nil
+	}
+	here, err := v.repo.surroundings(ctx)
+	v.judge.light = func(id object.Hash) bool { return !here.whole[id] }
+	return err
 }
 
 // heads returns where to begin, and checks the tags among it.
@@ -120,6 +141,17 @@ func (v *verification) block(ctx context.Context, b judged) error {
 	case b.Branch.IsZero():
 		v.out.Signatures++
 		return nil
+	case v.judge.light != nil && v.judge.light(b.ID):
+		v.out.Beyond++
+		return v.header(ctx, b)
+	case v.judge.byProof:
+		v.out.Proved++
+		if err := v.header(ctx, b); err != nil {
+			return err
+		}
+		v.count(b.body)
+		v.out.Signatures-- // it has counted the header's, too
+		return v.rows(ctx, b)
 	case b.own || v.elsewhere(ctx, b):
 		v.out.Blocks++
 	default:
@@ -127,6 +159,34 @@ func (v *verification) block(ctx context.Context, b judged) error {
 	}
 	v.count(b.body)
 	return nil
+}
+
+// header checks the signature of a block that is not executed.
+func (v *verification) header(ctx context.Context, b judged) error {
+	l := v.judge.ledger
+	data, err := l.Objects.Get(ctx, b.ID)
+	if err != nil {
+		return err
+	}
+	rc := receiver{ledger: l, from: checked{l.Objects}}
+	if _, err := rc.seal(ctx, object.KindHeader, b.ID, data); err != nil {
+		return inBlock(b.Block, err)
+	}
+	v.out.Signatures++
+	return nil
+}
+
+// rows reads what a filtered clone has of a block's state and account: nodes whose hashes lead
+// up to the roots in the header.
+func (v *verification) rows(ctx context.Context, b judged) error {
+	objects := v.judge.ledger.Objects
+	c := closure{from: objects, rows: v.repo.Lacking().rows(), known: v.nodes.known}
+	c.found = func(ctx context.Context, _ object.Kind, h object.Hash) error {
+		v.nodes[h] = struct{}{}
+		_, err := objects.Get(ctx, h)
+		return err
+	}
+	return inBlock(b.Block, c.states(ctx, b.Block))
 }
 
 // elsewhere says whether a foreign block holds in the repository that made it. Nothing

@@ -32,8 +32,8 @@ const (
 // takers returns the blocks that decided transactions of a batch, among all ancestors of
 // the branches' heads. ok is false if there is no index to ask.
 func (r *Repo) takers(ctx context.Context, l *branch.Ledger, batch object.Hash) (blocks map[object.Hash]bool, ok bool, err error) {
-	if r.opts.DerivedPath == "" {
-		return nil, false, nil
+	if r.opts.DerivedPath == "" || r.boundary() != nil {
+		return nil, false, nil // an index of a part would be taken for one of all of it
 	}
 	x, err := derived.Open(r.opts.DerivedPath)
 	if errors.Is(err, derived.ErrInUse) {

@@ -62,6 +62,9 @@ func (e *ApplyError) Unwrap() error { return e.Err }
 
 // prepare changes the pool of the branch that is checked out.
 func (r *Repo) prepare(ctx context.Context, c *change, out *Prepared, fn func(*branch.Ledger, *branch.Pending, branch.Block) error) error {
+	if err := r.mayExecute(); err != nil {
+		return err
+	}
 	b, err := r.current(ctx)
 	if err != nil {
 		return err

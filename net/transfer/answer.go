@@ -161,7 +161,7 @@ func (a *answerer) flush(left int) error {
 // lookup returns an object and its seal, and nothing if the source does not have it.
 func lookup(ctx context.Context, source repo.Source, h object.Hash) (data, seal []byte, err error) {
 	data, err = source.Get(ctx, h)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) && !repo.IsLacking(err) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -196,7 +196,7 @@ func (a *answerer) history(ctx context.Context, m *history) error {
 		at++
 		data, err := a.source.Get(ctx, h)
 		if errors.Is(err, store.ErrNotFound) {
-			continue
+			continue // a partial clone, too, has the headers of what it has
 		}
 		if err != nil {
 			return err

@@ -42,7 +42,7 @@ func BenchmarkClone(b *testing.B) {
 		must(b, err)
 		began := time.Now()
 		none := func(context.Context, object.Hash) (bool, error) { return false, nil }
-		must(b, c.Objects().(repo.Gatherer).Gather(b.Context(), []object.Hash{headOf(b, up)}, none))
+		must(b, c.Objects().(repo.Gatherer).Gather(b.Context(), repo.Walk{Heads: []object.Hash{headOf(b, up)}, Known: none}))
 		elapsed := time.Since(began).Seconds()
 		gatherRate += float64(c.bytes) / elapsed
 		t := c.Traffic()

@@ -80,7 +80,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	peak := uint64(0)
 	known := func(context.Context, object.Hash) (bool, error) { return false, nil }
-	g, err := newGathering(t.Context(), c.spool, []object.Hash{object.Sum(e.batch)}, known, func(int) {
+	g, err := newGathering(t.Context(), c.spool, repo.Walk{Heads: []object.Hash{object.Sum(e.batch)}, Known: known}, func(int) {
 		if c.objects++; c.objects%20 == 0 {
 			runtime.GC()
 			runtime.ReadMemStats(&now)

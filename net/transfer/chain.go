@@ -68,7 +68,7 @@ func (g *gathering) headers(ctx context.Context, lacking, listed []object.Hash) 
 			link(data) // something led to it when it came
 			continue
 		}
-		known, err := g.known(ctx, h)
+		known, err := g.walk.Known(ctx, h)
 		if err != nil {
 			return err
 		}

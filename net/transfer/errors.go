@@ -35,6 +35,7 @@ const (
 	CodeBadName      Code = "bad-name"
 	CodeStale        Code = "stale"
 	CodeMalformed    Code = "malformed"
+	CodeLacking      Code = "lacking" // a partial clone was asked for what it does not have
 )
 
 var (
@@ -58,6 +59,9 @@ type meaning struct {
 // meanings lists them, the more particular first: an error has the first one that it is.
 func meanings() []meaning {
 	return []meaning{
+		{CodeLacking, repo.ErrRemotePartial, "go to the repository that it was cloned from"},
+		{CodeLacking, repo.ErrBeyond, ""},
+		{CodeLacking, repo.ErrOtherTable, ""},
 		{CodeVersion, ErrVersion, "use the same version of aergo on both sides"},
 		{CodeProtocol, ErrProtocol, "use the same version of aergo on both sides"},
 		{CodeBusy, ErrBusy, "try again later"},

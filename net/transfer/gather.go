@@ -2,7 +2,9 @@ package transfer
 
 import (
 	"context"
+	"slices"
 
+	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/state"
 )
@@ -11,9 +13,11 @@ import (
 type role uint8
 
 const (
-	roleAny  role = iota // whatever its kind says
-	roleEnd              // something that leads no further
-	roleBody             // a body, or the list of its pieces
+	roleAny   role = iota // whatever its kind says
+	roleEnd               // something that leads no further
+	roleBody              // a body, or the list of its pieces
+	roleState             // a node of a state, of which not all rows may be wanted
+	roleWhole             // whatever its kind says, with all that a filtered clone leaves out
 )
 
 // link leads from one object to another.
@@ -35,7 +39,7 @@ const maxBodyBytes = 64 << 20
 type gathering struct {
 	ask   *asker
 	spool *spool
-	known func(context.Context, object.Hash) (bool, error)
+	walk  repo.Walk
 	// came is told of each object that comes.
 	came func(sizeBytes int)
 
@@ -51,11 +55,19 @@ type gathering struct {
 	shrink uint // how often it was not: so much less is asked for at once, by powers of 4
 }
 
-// newGathering begins at some objects: blocks, or others.
-func newGathering(ctx context.Context, s *spool, heads []object.Hash, known func(context.Context, object.Hash) (bool, error),
-	came func(int)) (*gathering, error) {
-	g := &gathering{spool: s, known: known, came: came, seen: map[uint64]struct{}{}, limit: firstHistory}
-	for _, h := range heads {
+// newGathering begins a walk.
+func newGathering(ctx context.Context, s *spool, w repo.Walk, came func(int)) (*gathering, error) {
+	g := &gathering{spool: s, walk: w, came: came, seen: map[uint64]struct{}{}, limit: firstHistory}
+	for _, part := range []struct {
+		as     role
+		hashes []object.Hash
+	}{{roleAny, w.Parts}, {roleState, w.States}, {roleBody, w.Bodies}} {
+		if err := g.push(ctx, part.as, part.hashes...); err != nil {
+			return nil, err
+		}
+	}
+	slices.Reverse(g.stack) // the first is needed first
+	for _, h := range w.Heads {
 		fresh, err := g.fresh(ctx, h)
 		if err != nil {
 			return nil, err
@@ -213,7 +225,7 @@ func (g *gathering) fresh(ctx context.Context, h object.Hash) (bool, error) {
 		return false, nil
 	}
 	g.seen[prefix(h)] = struct{}{}
-	known, err := g.known(ctx, h)
+	known, err := g.walk.Known(ctx, h)
 	return err == nil && !known, err
 }
 
@@ -231,20 +243,13 @@ func (g *gathering) expand(ctx context.Context, l link, data []byte) error {
 	case object.KindHeader:
 		return g.header(ctx, data)
 	case object.KindBody:
-		return g.body(ctx, data)
+		return g.body(ctx, l, data)
 	case object.KindOrder:
 		return g.order(ctx, data)
 	case object.KindBatch:
-		return g.batch(ctx, data)
+		return g.batch(ctx, l, data)
 	case object.KindStateNode:
-		level, children, err := state.Children(data)
-		if err != nil {
-			return nil //nolint:nilerr // see above
-		}
-		if level == 1 {
-			return g.push(ctx, roleEnd, children...)
-		}
-		return g.push(ctx, roleAny, children...)
+		return g.node(ctx, l, data)
 	case object.KindBlob:
 		pieces, err := object.BlobLeaves(data)
 		if err != nil {
@@ -258,6 +263,22 @@ func (g *gathering) expand(ctx context.Context, l link, data []byte) error {
 	return nil
 }
 
+func (g *gathering) node(ctx context.Context, l link, data []byte) error {
+	all := g.walk.Rows
+	if l.role != roleState || all == nil {
+		all = []state.Span{{}}
+	}
+	level, children, err := state.ChildrenWithin(data, all)
+	if err != nil {
+		return nil //nolint:nilerr // see expand
+	}
+	as := l.role
+	if level == 1 {
+		as = roleEnd
+	}
+	return g.push(ctx, as, children...)
+}
+
 func (g *gathering) header(ctx context.Context, data []byte) error {
 	b, err := object.DecodeHeader(data)
 	if err != nil {
@@ -267,20 +288,39 @@ func (g *gathering) header(ctx context.Context, data []byte) error {
 	if err := g.push(ctx, roleAny, links[:]...); err != nil {
 		return err
 	}
-	if err := g.push(ctx, roleAny, b.State, b.Account, b.Tree, b.Receipts); err != nil {
+	rows, body := roleState, roleBody
+	switch whole := b.Branch.IsZero(); { // a Directory's, which everybody has all of
+	case g.walk.Headers && !whole:
+		return nil
+	case g.walk.Rows != nil && whole:
+		rows, body = roleAny, roleWhole
+	}
+	if g.walk.Rows == nil || rows == roleAny {
+		if err := g.push(ctx, roleAny, b.Tree, b.Receipts); err != nil {
+			return err
+		}
+	}
+	if err := g.push(ctx, roleAny, b.Account); err != nil {
 		return err
 	}
-	return g.push(ctx, roleBody, b.Entries)
+	if err := g.push(ctx, rows, b.State); err != nil {
+		return err
+	}
+	return g.push(ctx, body, b.Entries)
 }
 
-func (g *gathering) body(ctx context.Context, data []byte) error {
+func (g *gathering) body(ctx context.Context, l link, data []byte) error {
 	body, err := object.DecodeBody(data)
 	if err != nil {
 		return nil //nolint:nilerr // see expand
 	}
+	as := roleAny
+	if l.role == roleWhole {
+		as = roleWhole
+	}
 	for i := range body.Entries {
 		e := &body.Entries[i]
-		if err := g.push(ctx, roleAny, e.Batch); err != nil {
+		if err := g.push(ctx, as, e.Batch); err != nil {
 			return err
 		}
 		for j := range e.Excluded {
@@ -305,12 +345,15 @@ func (g *gathering) order(ctx context.Context, data []byte) error {
 	return g.push(ctx, roleAny, o.Mark.Block, o.Source)
 }
 
-func (g *gathering) batch(ctx context.Context, data []byte) error {
+func (g *gathering) batch(ctx context.Context, l link, data []byte) error {
 	b, err := object.DecodeBatch(data)
 	if err != nil {
 		return nil //nolint:nilerr // see expand
 	}
 	for _, chunk := range b.Chunks {
+		if g.walk.Rows != nil && l.role != roleWhole {
+			break
+		}
 		if err := g.push(ctx, roleEnd, chunk.Hash); err != nil {
 			return err
 		}

@@ -185,7 +185,7 @@ func TestHostileServers(t *testing.T) {
 		}
 		known := func(context.Context, object.Hash) (bool, error) { return false, nil }
 		gather := c.Objects().(repo.Gatherer)
-		if err := gather.Gather(t.Context(), []object.Hash{home.Lineage}, known); name != "blocks" && !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrCut) {
+		if err := gather.Gather(t.Context(), repo.Walk{Heads: []object.Hash{home.Lineage}, Known: known}); name != "blocks" && !errors.Is(err, ErrProtocol) && !errors.Is(err, ErrCut) {
 			t.Errorf("%s for history: %v", name, err)
 		}
 		if name != "working" && name != "merged" {
@@ -241,7 +241,7 @@ func TestUnaskedObjects(t *testing.T) {
 		})
 		c, err := w.open(t.Context(), "bob", "up")
 		must(t, err)
-		if err := c.Objects().(repo.Gatherer).Gather(t.Context(), []object.Hash{home.Lineage}, known); !errors.Is(err, ErrProtocol) {
+		if err := c.Objects().(repo.Gatherer).Gather(t.Context(), repo.Walk{Heads: []object.Hash{home.Lineage}, Known: known}); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if c.spool.has(object.Sum(junk)) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/store"
 )
@@ -21,8 +22,8 @@ type pushedSource struct {
 }
 
 // Gather implements repo.Gatherer.
-func (s *pushedSource) Gather(ctx context.Context, heads []object.Hash, known func(context.Context, object.Hash) (bool, error)) error {
-	g, err := newGathering(ctx, s.spool, heads, known, func(int) {})
+func (s *pushedSource) Gather(ctx context.Context, w repo.Walk) error {
+	g, err := newGathering(ctx, s.spool, w, func(int) {})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/store"
 )
@@ -15,12 +16,12 @@ import (
 type remoteSource struct{ c *Client }
 
 // Gather implements repo.Gatherer.
-func (s *remoteSource) Gather(ctx context.Context, heads []object.Hash, known func(context.Context, object.Hash) (bool, error)) error {
-	g, err := newGathering(ctx, s.c.spool, heads, known, s.c.count)
+func (s *remoteSource) Gather(ctx context.Context, w repo.Walk) error {
+	g, err := newGathering(ctx, s.c.spool, w, s.c.count)
 	if err != nil {
 		return err
 	}
-	err = s.c.turn(ctx, func(w *wire) error { return g.run(ctx, &asker{w: w, codec: s.c.codec}) })
+	err = s.c.turn(ctx, func(line *wire) error { return g.run(ctx, &asker{w: line, codec: s.c.codec}) })
 	s.c.ended(ctx, err)
 	return err
 }
