@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"aergo/branch"
+	"aergo/repo/key"
 	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
@@ -180,6 +181,9 @@ func (r *Repo) acceptAll(ctx context.Context, name ref.Name, q *queue, together 
 		return err
 	}
 	producer, err := r.owner(ctx, l)
+	if errors.Is(err, key.ErrNoKey) {
+		err = fmt.Errorf("%w: only the owner of the repository signs receipts there: %w", ErrNotPermitted, err)
+	}
 	if err != nil {
 		return err
 	}
