@@ -120,6 +120,21 @@ type InboxContents struct {
 	place        Place
 }
 
+// Knows says whether a batch is open or settled.
+func (c *InboxContents) Knows(batch object.Hash) bool {
+	for _, a := range c.Open {
+		if a.Batch.ID == batch {
+			return true
+		}
+	}
+	for i := range c.Settled {
+		if c.Settled[i].Receipt.Batch == batch {
+			return true
+		}
+	}
+	return false
+}
+
 // Load reads the current file.
 func (b *Inbox) Load() (*InboxContents, error) {
 	n, err := b.files.current()

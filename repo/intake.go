@@ -48,7 +48,9 @@ type queue struct {
 	contents  *branch.InboxContents // nil if not loaded
 	rehearsal *branch.Rehearsal     // of what is open; nil if not begun
 	ledger    *branch.Ledger        // that it runs on
-	ran       uint64                // batches that it has run
+	next      object.Hash           // a block that has been made for the branch, which may be its head now
+	held      map[object.Hash]bool  // batches that it holds
+	ran       uint64                // batches that the rehearsal has run
 	last      object.Hash           // receipt of the last one
 }
 
@@ -203,7 +205,12 @@ func (r *Repo) acceptAll(ctx context.Context, name ref.Name, q *queue, together 
 			continue
 		}
 		var accepted *branch.Accepted
-		if accepted, h.err = r.accept(ctx, q, b, producer, h.Accepted); h.err != nil {
+		accepted, h.err = r.accept(ctx, q, b, producer, h.Accepted)
+		if h.err == nil && accepted == nil {
+			h.out, h.err = fateOf(ctx, l, b, head, q.contents, h.Batch.ID, &h.Batch)
+			continue
+		}
+		if h.err != nil {
 			if q.rehearsal == nil { // the others run without it
 				if err := q.rehearse(ctx, l, b, head, fresh); err != nil {
 					return err
@@ -233,6 +240,9 @@ func (r *Repo) answered(ctx context.Context, l *branch.Ledger, b ref.Branch, hea
 			return Submitted{Branch: b.Name, Batch: batch.ID, State: SubmissionAccepted, Receipt: &a.Receipt}, nil
 		}
 	}
+	if !q.contents.Knows(batch.ID) {
+		return Submitted{}, nil
+	}
 	s, err := fateOf(ctx, l, b, head, q.contents, batch.ID, &batch)
 	if s.State == SubmissionTakenBack || s.State == SubmissionRefused {
 		return Submitted{}, err // it may enter now
@@ -246,7 +256,7 @@ func (q *queue) rehearse(ctx context.Context, l *branch.Ledger, b ref.Branch, he
 	re := l.Rehearse(ctx, b.ID, head)
 	for _, list := range [][]*branch.Accepted{q.contents.Open, more} {
 		for _, a := range list {
-			if a.Receipt.Branch != b.ID {
+			if a.Receipt.Branch != b.ID || head.ID == q.next && q.held[a.Batch.ID] {
 				continue
 			}
 			open, err := re.Admit(ctx, a.Batch)
@@ -285,15 +295,15 @@ func mayEnter(ctx context.Context, l *branch.Ledger, re *branch.Rehearsal, b ref
 	return true, nil
 }
 
-// accept runs a batch and makes its receipt. After an error the rehearsal may be void, and is
-// nil then.
+// accept runs a batch and makes its receipt; it returns nil if a block has decided the batch.
+// After an error the rehearsal may be void, and is nil then.
 func (r *Repo) accept(ctx context.Context, q *queue, b ref.Branch, producer branch.Signer, a *branch.Accepted) (*branch.Accepted, error) {
 	re, now := q.rehearsal, r.now()
 	if _, err := mayEnter(ctx, q.ledger, re, b, a.Batch, now); err != nil {
 		return nil, err
 	}
 	open, err := re.Admit(ctx, a.Batch)
-	if err != nil {
+	if err != nil || len(open) == 0 {
 		return nil, err
 	}
 	q.rehearsal = nil // until the batch has run

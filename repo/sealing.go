@@ -40,7 +40,17 @@ func (r *Repo) SealSubmissions(ctx context.Context, name ref.Name) (SealedSubmis
 			return err
 		}
 		out, settled, err = r.sealAccepted(ctx, c, name, open)
-		return err
+		if err != nil {
+			return err
+		}
+		// Who submits from now on may see the new head before the inbox tells of it.
+		return in.with(ctx, q, func() error {
+			q.next, q.held = out.Block, map[object.Hash]bool{}
+			for i := range settled {
+				q.held[settled[i].Receipt.Batch] = true
+			}
+			return nil
+		})
 	})
 	if err != nil || len(settled) == 0 {
 		return out, err
