@@ -232,7 +232,7 @@ func (d *disaster) observe(fs billy.Filesystem) (string, error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&out, "%v\n%v\n%v\n", branches, tags, remotes)
+		fmt.Fprintf(&out, "%v\n%v\n%v\n%v\n", branches, tags, remotes, r.Lacking())
 		for e, err := range r.Operations(ctx) {
 			if err != nil {
 				return err
@@ -335,7 +335,14 @@ func (d *disaster) live(all []command) []stage {
 	r, err := Init(t.Context(), d.here, d.options("ada"))
 	must(t, err)
 	must(t, r.Close())
+	return d.goOn(all)
+}
+
+// goOn is live for a repository that is there.
+func (d *disaster) goOn(all []command) []stage {
+	t := d.t
 	var stages []stage
+	var err error
 	for i, c := range all {
 		d.now = time.Date(2026, 1, 2, 4+i, 0, 0, 0, time.UTC)
 		s := stage{here: d.here.Clone(), far: d.far.Clone(), now: d.now}
@@ -360,12 +367,18 @@ func (d *disaster) live(all []command) []stage {
 // is there afterwards is what was there before the command, or after it.
 func TestCrashAtEveryOperation(t *testing.T) {
 	t.Parallel()
+	d := newDisaster(t)
+	all := commands()
+	d.crashEverywhere(all, d.live(all))
+}
+
+// crashEverywhere stops commands at every write.
+func (d *disaster) crashEverywhere(all []command, stages []stage) {
+	t := d.t
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	d := newDisaster(t)
-	all := commands()
-	for i, s := range d.live(all) {
+	for i, s := range stages {
 		c := all[i]
 		for n, done := 0, false; !done; n++ {
 			disk := d.set(s, c)

@@ -63,7 +63,11 @@ func (r *Repo) Log(ctx context.Context, rev string, limit int, fn func(Block) er
 	if err != nil {
 		return err
 	}
+	cuts := r.boundary()
 	for n := 0; limit <= 0 || n < limit; n++ {
+		if n > 0 && cuts[b.ID] {
+			return nil
+		}
 		described, err := r.describe(ctx, b)
 		if n > 0 && IsLacking(err) {
 			return nil

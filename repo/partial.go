@@ -208,6 +208,15 @@ type lackingError struct {
 func (e *lackingError) Error() string   { return fmt.Sprintf("object %s: %v", e.hash.Short(), e.why) }
 func (e *lackingError) Unwrap() []error { return []error{e.why, store.ErrNotFound} }
 
+// cannotGive is the error of a push of which the other side lacks more than this clone has.
+func cannotGive(err error) error {
+	kind := ErrBeyond
+	if errors.Is(err, ErrOtherTable) {
+		kind = ErrOtherTable
+	}
+	return fmt.Errorf("push: the remote lacks what is %w", kind)
+}
+
 // IsLacking says whether an error is about what a partial clone does not have.
 func IsLacking(err error) bool { return errors.Is(err, ErrBeyond) || errors.Is(err, ErrOtherTable) }
 

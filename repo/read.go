@@ -135,6 +135,9 @@ func (r *Repo) ParseKey(ctx context.Context, tableName, key string) ([]rowkey.Co
 // Schema returns a table's schema at a revision ("" with what is pending), nil if it
 // states none.
 func (r *Repo) Schema(ctx context.Context, tableName, at string) (*table.Schema, error) {
+	if err := r.mayRead(tableName); err != nil {
+		return nil, err
+	}
 	s, err := r.schemas(ctx, at)
 	if err != nil {
 		return nil, err

@@ -1,13 +1,16 @@
 package repo
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"aergo/contract/value"
 	"aergo/repo/lock"
+	"aergo/repo/object"
 )
 
 // tryCloneOf is tryClone of a part of a repository.
@@ -383,7 +386,7 @@ func TestShallowCloneSaysWhatItCannotDo(t *testing.T) {
 		if _, err := far.Fetch(ctx, "part", "master"); !errors.Is(err, ErrRemotePartial) {
 			t.Errorf("a fetch from it: %v", err)
 		}
-		if _, err := r.Push(ctx, PushRequest{Remote: "far", Branch: "mine"}); !errors.Is(err, ErrRemotePartial) {
+		if _, err := r.Push(ctx, PushRequest{Remote: "far", Branch: "mine"}); !errors.Is(err, ErrBeyond) || errors.Is(err, ErrRemotePartial) {
 			t.Errorf("a push to who lacks the rest: %v", err)
 		}
 		if _, _, err := w.tryClone("part", "again", "bob"); !errors.Is(err, ErrRemotePartial) {
@@ -407,4 +410,96 @@ func TestShallowCloneSaysWhatItCannotDo(t *testing.T) {
 			t.Errorf("depth 0: %v", err)
 		}
 	})
+}
+
+// A shallow clone is deepened, or not: what is stopped in the midst of it has changed neither
+// the boundary nor anything else.
+func TestDeepenCrash(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := newDisaster(t)
+	d.now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	far, err := Init(ctx, d.far, d.options("ada"))
+	must(t, err)
+	for i := range 6 {
+		put(t, far, fmt.Sprint("k", i%3), "n", i)
+	}
+	must(t, far.Close())
+	r, _, err := Clone(ctx, d.here, d.options("bob"), CloneRequest{From: "far", Depth: 2})
+	must(t, err)
+	must(t, r.Close())
+	deepen := func(depth uint64) command {
+		return do("deepen", func(ctx context.Context, r *Repo) error {
+			_, err := r.Deepen(ctx, DeepenRequest{Depth: depth})
+			return err
+		})
+	}
+	all := []command{
+		farApply(`{"op":"put","table":"t","key":"far","fields":{"n":1}}`), farCommit(),
+		do("fetch", func(ctx context.Context, r *Repo) error {
+			_, err := r.Fetch(ctx, "", "")
+			return err
+		}),
+		do("merge", func(ctx context.Context, r *Repo) error {
+			_, err := r.Merge(ctx, MergeRequest{Source: "origin/master"})
+			return err
+		}),
+		deepen(5),
+		deepen(Unshallow),
+		do("undo", func(ctx context.Context, r *Repo) error {
+			_, err := r.Undo(ctx)
+			return err
+		}),
+		do("gc", func(ctx context.Context, r *Repo) error {
+			_, err := r.GC(ctx)
+			return err
+		}),
+		deepen(Unshallow),
+	}
+	d.crashEverywhere(all, d.goOn(all))
+}
+
+func TestWhatIsLackingIsStatedAndChecked(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(t, false)
+	up := w.init("up", "ada")
+	for i := range 5 {
+		put(t, up, "a", "n", i)
+	}
+	r, c := w.cloneOf("part", "bob", CloneRequest{From: "up", Depth: 2})
+	fs := w.paths["part"]
+	good, err := readConfig(fs)
+	must(t, err)
+	for name, bad := range map[string]*Partial{
+		"nothing":     {},
+		"zero":        {Boundary: []object.Hash{{}}},
+		"twice":       {Boundary: []object.Hash{c.Head, c.Head}},
+		"no table":    {Tables: []string{""}},
+		"table twice": {Tables: []string{"t", "t"}},
+		"order":       {Tables: []string{"t", "a"}},
+		"too long":    {Boundary: make([]object.Hash, maxBoundary+1)},
+	} {
+		next := good
+		next.Partial = bad
+		must(t, writeConfig(fs, next))
+		if _, err := Open(fs, w.options("bob", "part")); err == nil {
+			t.Errorf("%s: a statement that nobody has written is taken", name)
+		}
+	}
+
+	// A clone that forgets what it lacks is damaged, and says so rather than losing more.
+	next := good
+	next.Partial = nil
+	must(t, writeConfig(fs, next))
+	forgetful, err := Open(fs, w.options("bob", "part"))
+	must(t, err)
+	if f, err := forgetful.Fsck(ctx); err != nil || len(f.Problems) == 0 {
+		t.Errorf("fsck finds %+v: %v", f.Problems, err)
+	}
+	if _, err := forgetful.GC(ctx); err == nil {
+		t.Error("gc has cleaned up")
+	}
+	must(t, forgetful.Close())
+	must(t, writeConfig(fs, good))
+	sound(t, r)
 }
