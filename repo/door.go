@@ -101,6 +101,7 @@ type Sharing interface {
 	AddRemote(ctx context.Context, name ref.Name, url string) error
 	RemoveRemote(ctx context.Context, name ref.Name) (RemoteInfo, error)
 	Fetch(ctx context.Context, remote string, branch ref.Name) (Fetched, error)
+	Deepen(ctx context.Context, req DeepenRequest) (Fetched, error)
 	Pull(ctx context.Context, req PullRequest) (Pulled, error)
 	Push(ctx context.Context, req PushRequest) (Pushed, error)
 }

@@ -20,6 +20,9 @@ type verifiedJSON struct {
 	Signatures   uint64 `json:"signatures"`
 	Excluded     uint64 `json:"excluded"`
 	Tags         uint64 `json:"tags"`
+	// Beyond and Proved are not there in a clone of all there is.
+	Beyond uint64 `json:"beyond,omitempty"`
+	Proved uint64 `json:"proved,omitempty"`
 }
 
 func newVerify(a *app) *cobra.Command {
@@ -29,7 +32,11 @@ func newVerify(a *app) *cobra.Command {
 		Short: "Execute every block again and check every signature",
 		Long: `Execute every block that a revision leads back to again, from the root, and check that
 signatures, verdicts and states are what the blocks say. With --all, everything that
-branches and tags lead to.`,
+branches and tags lead to.
+
+A clone of the newest blocks is executed from its boundary: the states there are those that
+the headers name, and what is before is checked by header. In a clone of some tables nothing
+is executed: their rows are checked by proof.`,
 		Example:           "  aergo verify\n  aergo verify v1\n  aergo verify --all",
 		Args:              wants(0, 1),
 		ValidArgsFunction: a.complete(revisionNames),
@@ -54,11 +61,17 @@ func (a *app) verify(ctx context.Context, req repo.VerifyRequest) error {
 			return err
 		}
 		if a.ui.JSON {
-			return a.ui.PrintJSON(verifiedJSON{v.Blocks, v.Foreign, v.Transactions, v.Signatures, v.Excluded, v.Tags})
+			return a.ui.PrintJSON(verifiedJSON{v.Blocks, v.Foreign, v.Transactions, v.Signatures, v.Excluded, v.Tags, v.Beyond, v.Proved})
 		}
 		line := fmt.Sprintf("Good: %s with %s executed again, %s checked", count(v.Blocks, "block", ""), transactions(v.Transactions), count(v.Signatures, "signature", ""))
 		if v.Foreign > 0 {
 			line += fmt.Sprintf("; %s of other repositories by hash, link and signature", count(v.Foreign, "block", ""))
+		}
+		if v.Proved > 0 {
+			line = fmt.Sprintf("Good by proof: %s, not executed, %s checked", count(v.Proved, "block", ""), count(v.Signatures, "signature", ""))
+		}
+		if v.Beyond > 0 {
+			line += fmt.Sprintf("; %s before the boundary by header", count(v.Beyond, "block", ""))
 		}
 		return a.ui.Printf("%s\n", line)
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -57,6 +58,9 @@ func history(ctx context.Context, r repo.Door, rev string) (map[object.Hash]repo
 			continue
 		}
 		b, err := r.Show(ctx, id.String())
+		if errors.Is(err, repo.ErrBeyond) {
+			continue
+		}
 		if err != nil {
 			return nil, object.Hash{}, err
 		}
@@ -81,7 +85,7 @@ func ordered(blocks map[object.Hash]repo.Block, first object.Hash) []repo.Block 
 		b := heap.Pop(ready).(repo.Block)
 		out = append(out, b)
 		for _, p := range b.Parents {
-			if children[p]--; children[p] == 0 {
+			if children[p]--; children[p] == 0 && blocks[p].ID == p { // a parent may lie beyond a boundary
 				heap.Push(ready, blocks[p])
 			}
 		}

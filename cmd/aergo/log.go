@@ -58,23 +58,30 @@ func (a *app) log(ctx context.Context, o logOptions) error {
 				return a.logGraph(ctx, r, o)
 			case o.excluded:
 				return a.logExcluded(ctx, r, o)
-			case a.ui.JSON:
-				return r.Log(ctx, o.rev, o.limit, func(b repo.Block) error { return a.ui.PrintJSON(shape.OfBlock(b)) })
 			}
-			return a.logTable(ctx, r, o)
+			return a.logChain(ctx, r, o)
 		})
 		return meantName(ctx, r, o.rev, revisionNames, err)
 	})
 }
 
-func (a *app) logTable(ctx context.Context, r repo.Door, o logOptions) error {
+// logChain lists the blocks of one chain, and says where it ends if that is not the root.
+func (a *app) logChain(ctx context.Context, r repo.Door, o logOptions) error {
+	var seen boundary
 	t := a.ui.Table(logColumns()...)
 	err := r.Log(ctx, o.rev, o.limit, func(b repo.Block) error {
+		seen.pass(b)
+		if a.ui.JSON {
+			return a.ui.PrintJSON(shape.OfBlock(b))
+		}
 		t.Row(logCells(b)...)
 		return nil
 	})
 	if closeErr := t.Close(); err == nil {
 		err = closeErr
+	}
+	if err == nil {
+		a.noteBoundary(seen, o.limit)
 	}
 	return err
 }
@@ -109,7 +116,9 @@ func logCells(b repo.Block) []string {
 // logExcluded lists the blocks that excluded something, each with what.
 func (a *app) logExcluded(ctx context.Context, r repo.Door, o logOptions) error {
 	n := 0
+	var seen boundary
 	err := r.Log(ctx, o.rev, 0, func(b repo.Block) error {
+		seen.pass(b)
 		if len(b.Excluded) == 0 {
 			return nil
 		}
@@ -123,7 +132,10 @@ func (a *app) logExcluded(ctx context.Context, r repo.Door, o logOptions) error 
 		return a.printLeftOutBy(b, n > 1)
 	})
 	if errors.Is(err, errListed) {
-		err = nil
+		return nil
+	}
+	if err == nil {
+		a.noteBoundary(seen, 0)
 	}
 	if err == nil && n == 0 && !a.ui.JSON {
 		a.ui.Note("no block here excluded anything")

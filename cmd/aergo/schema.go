@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,6 +102,9 @@ func tableMustExist(ctx context.Context, r repo.Door, name, at string) error {
 		if t.Name == name {
 			return nil
 		}
+	}
+	if _, err := r.Schema(ctx, name, at); errors.Is(err, repo.ErrOtherTable) {
+		return err
 	}
 	return meantName(ctx, r, name, tableNames, fmt.Errorf("table %q: %w", name, repo.ErrNoTable))
 }

@@ -30,22 +30,29 @@ func (a *app) status(ctx context.Context) error {
 		if a.ui.JSON {
 			return a.ui.PrintJSON(shape.OfStatus(st))
 		}
-		if st.Tag != "" {
-			return a.ui.Printf("On tag %s, read-only, at block %s, height %s\nGo on from here on a branch: aergo checkout -b NAME\n",
-				st.Tag, st.Head.Short(), number(st.Height))
-		}
-		if err := a.ui.Printf("On branch %s at block %s, height %s\n", st.Branch, st.Head.Short(), number(st.Height)); err != nil {
+		if err := a.printStatus(st); err != nil {
 			return err
 		}
-		pending := "Nothing is pending"
-		if st.Pending > 0 {
-			pending = transactions(st.Pending) + " pending: aergo diff, aergo commit -m MESSAGE"
-		}
-		if err := a.ui.Printf("%s\n", pending); err != nil {
-			return err
-		}
-		return a.pendingElsewhere(st.Others)
+		return a.printLacking(st.Lacking)
 	})
+}
+
+func (a *app) printStatus(st repo.Status) error {
+	if st.Tag != "" {
+		return a.ui.Printf("On tag %s, read-only, at block %s, height %s\nGo on from here on a branch: aergo checkout -b NAME\n",
+			st.Tag, st.Head.Short(), number(st.Height))
+	}
+	if err := a.ui.Printf("On branch %s at block %s, height %s\n", st.Branch, st.Head.Short(), number(st.Height)); err != nil {
+		return err
+	}
+	pending := "Nothing is pending"
+	if st.Pending > 0 {
+		pending = transactions(st.Pending) + " pending: aergo diff, aergo commit -m MESSAGE"
+	}
+	if err := a.ui.Printf("%s\n", pending); err != nil {
+		return err
+	}
+	return a.pendingElsewhere(st.Others)
 }
 
 func (a *app) pendingElsewhere(others map[ref.Name]uint64) error {

@@ -10,7 +10,6 @@ import (
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
 	"aergo/repo/object"
-	"aergo/repo/ref"
 	"aergo/repo/shape"
 )
 
@@ -41,24 +40,44 @@ func fetchedShape(f repo.Fetched) fetchedJSON {
 }
 
 func newFetch(a *app) *cobra.Command {
-	return &cobra.Command{
+	var depth uint64
+	var all bool
+	c := &cobra.Command{
 		Use:   "fetch [REPOSITORY[:BRANCH]]",
 		Short: "Bring what a remote has, without merging it",
 		Long: `Bring what a remote's branches lead to, and its tags. No branch here moves; log, diff and
-merge take what was fetched as remote/branch. Without a repository it is origin.`,
-		Example:           "  aergo fetch\n  aergo fetch ada:feature && aergo diff master ada/feature",
+merge take what was fetched as remote/branch. Without a repository it is origin.
+
+In a clone of the newest blocks, --depth and --unshallow bring blocks before them, too.`,
+		Example:           "  aergo fetch\n  aergo fetch ada:feature && aergo diff master ada/feature\n  aergo fetch --unshallow",
 		Args:              wants(0, 1),
 		ValidArgsFunction: a.complete(remoteNames),
 		RunE: func(c *cobra.Command, args []string) error {
 			remote, branch := remoteAndBranch(args)
-			return a.fetch(c.Context(), remote, branch)
+			deeper := all || c.Flags().Changed("depth")
+			if deeper && branch != "" {
+				return usagef("leave out :"+string(branch), "fetch: --depth and --unshallow are about all branches of a remote")
+			}
+			return a.fetch(c.Context(), func(ctx context.Context, r repo.Door) (repo.Fetched, error) {
+				switch {
+				case all:
+					return r.Deepen(ctx, repo.DeepenRequest{Remote: remote, Depth: repo.Unshallow})
+				case deeper:
+					return r.Deepen(ctx, repo.DeepenRequest{Remote: remote, Depth: depth})
+				}
+				return r.Fetch(ctx, remote, branch)
+			})
 		},
 	}
+	c.Flags().Uint64Var(&depth, "depth", 0, "have the last `N` blocks of each branch whole")
+	c.Flags().BoolVar(&all, "unshallow", false, "have all blocks whole")
+	c.MarkFlagsMutuallyExclusive("depth", "unshallow")
+	return c
 }
 
-func (a *app) fetch(ctx context.Context, remote string, branch ref.Name) error {
+func (a *app) fetch(ctx context.Context, fetch func(context.Context, repo.Door) (repo.Fetched, error)) error {
 	return a.withRepository(ctx, func(r repo.Door) error {
-		f, err := r.Fetch(ctx, remote, branch)
+		f, err := fetch(ctx, r)
 		if err != nil {
 			return err
 		}

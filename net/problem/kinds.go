@@ -31,7 +31,20 @@ import (
 // groups returns the kinds in the order in which errors are compared with them.
 func groups() [][]Kind {
 	return [][]Kind{
-		usageKinds(), answerKinds(), missingKinds(), permissionKinds(), networkKinds(), integrityKinds(), contractKinds(), storageKinds(),
+		partialKinds(), usageKinds(), answerKinds(), missingKinds(), permissionKinds(), networkKinds(), integrityKinds(), contractKinds(), storageKinds(),
+	}
+}
+
+// partialKinds are what a clone of a part does not have. They come first: what is lacking is
+// also not found, and on the other side.
+func partialKinds() []Kind {
+	const whole = "fetch from or push to the repository that it was cloned from, or complete it there: aergo fetch --unshallow"
+	return []Kind{
+		{ID: "repo.remote-partial", Sentinel: repo.ErrRemotePartial, Exit: ExitNotFound, Code: "partial", Hint: whole},
+		{ID: "repo.beyond", Sentinel: repo.ErrBeyond, Exit: ExitNotFound, Code: "partial", Hint: "aergo fetch --unshallow brings all of the history, aergo fetch --depth N some more"},
+		{ID: "repo.other-table", Sentinel: repo.ErrOtherTable, Exit: ExitNotFound, Code: "partial", Hint: "aergo ls shows the tables that are here; clone again with other tables in --filter, or without it"},
+		{ID: "repo.filtered", Sentinel: repo.ErrFiltered, Exit: ExitNotPermitted, Code: "filtered", Hint: "make changes in a clone of all tables: aergo clone REPOSITORY, without --filter"},
+		{ID: "repo.depth", Sentinel: repo.ErrDepth, Exit: ExitUsage, Code: "usage", Hint: "aergo fetch --depth N with N above 0, or aergo fetch --unshallow"},
 	}
 }
 

@@ -281,6 +281,11 @@ func (c *Client) Fetch(ctx context.Context, remote string, branch ref.Name) (rep
 	return ask[repo.Fetched](ctx, c, "Fetch", remote, branch)
 }
 
+// Deepen implements repo.Door.
+func (c *Client) Deepen(ctx context.Context, req repo.DeepenRequest) (repo.Fetched, error) {
+	return ask[repo.Fetched](ctx, c, "Deepen", req)
+}
+
 // Pull implements repo.Door.
 func (c *Client) Pull(ctx context.Context, req repo.PullRequest) (repo.Pulled, error) {
 	return ask[repo.Pulled](ctx, c, "Pull", req)

@@ -16,6 +16,7 @@ type Status struct {
 	Height  uint64              `json:"height"`
 	Pending uint64              `json:"pending"`
 	Others  map[ref.Name]uint64 `json:"others,omitempty"`
+	Lacking *Lacking            `json:"lacking,omitempty"` // in a clone of a part
 }
 
 // Name is a branch or tag.
@@ -121,7 +122,22 @@ type Shown struct {
 func OfStatus(st repo.Status) Status {
 	return Status{
 		Branch: string(st.Branch), Tag: string(st.Tag), Head: st.Head, Height: st.Height, Pending: st.Pending, Others: st.Others,
+		Lacking: OfLacking(st.Lacking),
 	}
+}
+
+// Lacking is what a clone of a part does not have.
+type Lacking struct {
+	Boundary []object.Hash `json:"boundary"` // blocks of which there are states, and before which there are headers only
+	Tables   []string      `json:"tables"`   // whose rows alone are here; none for all
+}
+
+// OfLacking is the shape of what a clone of a part does not have, nil for nothing.
+func OfLacking(p *repo.Partial) *Lacking {
+	if p == nil {
+		return nil
+	}
+	return &Lacking{Boundary: append([]object.Hash{}, p.Boundary...), Tables: append([]string{}, p.Tables...)}
 }
 
 // OfShown is the shape of a block in all detail.
