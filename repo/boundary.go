@@ -15,8 +15,14 @@ import (
 // the states and accounts of its parent and of what it merges, and nothing of what those
 // did; so of the boundary there are states and accounts, and of what is beyond it headers.
 type stretch struct {
-	whole []branch.Block // by time: after what they go on from
+	whole []placed // by time: after what they go on from
 	cuts  []branch.Block
+}
+
+// placed is a block that is not in memory.
+type placed struct {
+	id         object.Hash
+	timeMillis uint64
 }
 
 // reach says how far a survey goes at a block.
@@ -74,11 +80,11 @@ func (c *closure) survey(ctx context.Context, heads []object.Hash, at func(id ob
 			out.cuts = append(out.cuts, b)
 			continue
 		case to == reachWhole:
-			out.whole = append(out.whole, b)
+			out.whole = append(out.whole, placed{b.ID, b.TimeMillis})
 		}
 		add(s.distance+1, b.Parent, b.Absorbed)
 	}
-	slices.SortStableFunc(out.whole, func(a, b branch.Block) int { return cmp.Compare(a.TimeMillis, b.TimeMillis) })
+	slices.SortStableFunc(out.whole, func(a, b placed) int { return cmp.Compare(a.timeMillis, b.timeMillis) })
 	return out, nil
 }
 
@@ -113,11 +119,15 @@ func (c *closure) stretch(ctx context.Context, s *stretch) error {
 			return err
 		}
 	}
-	for _, b := range s.whole {
+	for _, at := range s.whole {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.failed(inBlock(b, c.whole(ctx, b))); err != nil {
+		b, err := branch.Chain{Objects: source{c.from}}.Block(ctx, at.id)
+		if err == nil {
+			err = inBlock(b, c.whole(ctx, b))
+		}
+		if err := c.failed(err); err != nil {
 			return err
 		}
 	}

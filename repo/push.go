@@ -249,6 +249,14 @@ func (r *Repo) receiving(ctx context.Context, l *branch.Ledger, name ref.Name, h
 			return b, false, err
 		}
 	}
+	if before, err := r.disk.Has(ctx, start.ID); err != nil || before {
+		if err == nil {
+			err = r.mustHold(ctx, start)
+		}
+		if err != nil {
+			return b, false, err
+		}
+	}
 	nonce := r.now()
 	return ref.Branch{
 		Name: name, ID: object.BranchID(l.Directory.Genesis, start.ID, string(name), nonce), Root: start.ID, Head: start.ID, Nonce: nonce,

@@ -73,6 +73,9 @@ func (r *Repo) draftBranch(ctx context.Context, name ref.Name, at string) (ref.B
 func (r *Repo) startOf(ctx context.Context, at string) (start object.Hash, parent ref.Name, err error) {
 	if at != "" {
 		b, err := r.Resolve(ctx, at)
+		if err == nil {
+			err = r.mustHold(ctx, b)
+		}
 		return b.ID, "", err
 	}
 	h, err := r.refs.Head(ctx)
@@ -165,6 +168,9 @@ func (r *Repo) CreateTag(ctx context.Context, name ref.Name, at, message string)
 			return fmt.Errorf("tag %s: %w", name, ref.ErrExists)
 		}
 		block, err := r.Resolve(ctx, at)
+		if err == nil {
+			err = r.mustHold(ctx, block)
+		}
 		if err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"aergo/branch"
 	"aergo/repo/object"
 )
 
@@ -59,9 +60,22 @@ func (r *Repo) surroundings(ctx context.Context) (*surroundings, error) {
 		return nil, err
 	}
 	for _, b := range s.whole {
-		out.whole[b.ID] = true
+		out.whole[b.id] = true
 	}
 	return out, nil
+}
+
+// mustHold fails for a block before the boundary: no name may stand for it, since what names
+// lead to is here.
+func (r *Repo) mustHold(ctx context.Context, b branch.Block) error {
+	if r.boundary() == nil {
+		return nil
+	}
+	s, err := r.surroundings(ctx)
+	if err == nil && !s.whole[b.ID] && !s.cuts[b.ID] {
+		err = lackingBlock(b)
+	}
+	return err
 }
 
 // takeWithin receives what some heads lead to, as far as that goes: blocks that are nearer
@@ -95,7 +109,11 @@ func (rc *receiver) takeWithin(ctx context.Context, before *surroundings, depth 
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetch: %w", err)
 	}
-	if err := rc.gather(ctx, s.walk(rc.rows != nil)); err != nil {
+	w, err := s.walk(ctx, rc.chain(), rc.rows != nil)
+	if err == nil {
+		err = rc.gather(ctx, w)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := c.stretch(ctx, s); err != nil {
@@ -108,24 +126,28 @@ func (rc *receiver) takeWithin(ctx context.Context, before *surroundings, depth 
 		cuts[b.ID] = true
 	}
 	for _, b := range s.whole {
-		delete(cuts, b.ID)
+		delete(cuts, b.id)
 	}
 	return s, cuts, nil
 }
 
 // walk is what a stretch leads to. A filtered clone takes less of a block.
-func (s *stretch) walk(filtered bool) Walk {
+func (s *stretch) walk(ctx context.Context, chain branch.Chain, filtered bool) (Walk, error) {
 	w := Walk{Headers: true}
 	for _, b := range s.cuts {
 		w.States, w.Parts = append(w.States, b.Header.State), append(w.Parts, b.Header.Account)
 	}
-	for _, b := range s.whole {
+	for _, at := range s.whole {
+		b, err := chain.Block(ctx, at.id)
+		if err != nil {
+			return w, err
+		}
 		w.States, w.Parts, w.Bodies = append(w.States, b.Header.State), append(w.Parts, b.Header.Account), append(w.Bodies, b.Entries)
 		if !filtered {
 			w.Parts = append(w.Parts, b.Header.Tree, b.Receipts)
 		}
 	}
-	return w
+	return w, nil
 }
 
 // admitWithin is admit for a shallow clone, or for one that becomes it. It returns the new
@@ -137,12 +159,12 @@ func (r *Repo) admitWithin(ctx context.Context, rc *receiver, before *surroundin
 	}
 	taken := make(map[object.Hash]bool, len(s.whole))
 	for _, b := range s.whole {
-		taken[b.ID] = true
+		taken[b.id] = true
 	}
 	// Headers first: they come before what was executed on them.
 	ids := slices.DeleteFunc(slices.Clone(rc.blocks), func(id object.Hash) bool { return taken[id] })
 	for _, b := range s.whole {
-		ids = append(ids, b.ID)
+		ids = append(ids, b.id)
 	}
 	rc.holds = func(id object.Hash) bool { return taken[id] || before.whole[id] || cuts[id] }
 	return cuts, r.judgeAll(ctx, rc, ids, func(id object.Hash) bool { return !taken[id] && !before.whole[id] })

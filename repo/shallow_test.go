@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"aergo/consensus/directory"
 	"aergo/contract/value"
 	"aergo/repo/lock"
 	"aergo/repo/object"
@@ -125,8 +126,11 @@ func rowsUp(t testing.TB, w *world) *Repo {
 		must(t, err)
 		commit(t, up, "rows of "+name)
 	}
+	// Blocks that come later cite a Directory of its own blocks, which every clone has all of.
+	w.change(up, w.added("bob"), granted("bob", "*", directory.Write))
 	apply(t, up, `{"op":"put","table":"b","key":"row-00007","fields":{"n":1}}`)
 	commit(t, up, "a change")
+	w.change(up, granted(directory.Anyone, "*", directory.Read))
 	_, err := up.CreateTag(t.Context(), "v1", "", "first")
 	must(t, err)
 	apply(t, up, `{"op":"put","table":"b","key":"row-00008","fields":{"n":2}}`, `{"op":"put","table":"a","key":"row-00008","fields":{"n":2}}`)
@@ -366,6 +370,10 @@ func TestShallowCloneSaysWhatItCannotDo(t *testing.T) {
 		if len(c.Tags) != 0 {
 			t.Errorf("tags %+v, of which nothing is here", c.Tags)
 		}
+		_, err = r.CreateBranch(ctx, "past", "master~3")
+		if _, tagErr := r.CreateTag(ctx, "past", "master~3", ""); !errors.Is(err, ErrBeyond) || !errors.Is(tagErr, ErrBeyond) {
+			t.Errorf("a name for a block beyond the boundary: %v, %v", err, tagErr)
+		}
 		put(t, r, "c", "n", 1)
 		var beyond []error
 		_, err = r.Merge(ctx, MergeRequest{Source: "origin/fork"})
@@ -396,6 +404,9 @@ func TestShallowCloneSaysWhatItCannotDo(t *testing.T) {
 		wantField(t, again, "c", "n", "1")
 		sound(t, again)
 		sound(t, far)
+		_, err = r.CreateBranch(ctx, "edge", "origin/master~1")
+		must(t, err)
+		sound(t, r)
 
 		_, err = r.Deepen(ctx, DeepenRequest{Depth: 6})
 		must(t, err)
