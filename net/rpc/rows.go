@@ -91,7 +91,7 @@ func scanRows(items []byte) ([]repo.Row, bool) {
 			return nil, false
 		}
 		row := repo.Row{Table: tableName}
-		ok := false
+		var ok bool
 		if rest, ok = bytes.CutPrefix(rest[1:], head); !ok {
 			return nil, false
 		}
