@@ -286,7 +286,7 @@ func (w *diskWriter) publish() {
 	defer d.mu.Unlock()
 	if len(w.replaced) > 0 {
 		d.packs = slices.DeleteFunc(d.packs, func(p *pack) bool { return slices.Contains(w.replaced, p) })
-		d.retired = append(d.retired, w.replaced...)
+		d.retire(w.replaced)
 		d.hint.Store(nil)
 	}
 	for _, g := range w.grown {

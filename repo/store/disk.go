@@ -78,8 +78,8 @@ type Disk struct {
 	mu      sync.RWMutex
 	loaded  bool
 	closed  bool
-	packs   []*pack // by number
-	retired []*pack // dropped from packs, perhaps still being read
+	packs   []*pack   // by number
+	retired [][]*pack // dropped from packs together, perhaps still being read
 	writer  *diskWriter
 }
 
@@ -107,11 +107,7 @@ func (d *Disk) load() error {
 		// Another process may remove a pack between the listing and the opening.
 		var packs []*pack
 		if packs, err = d.listPacks(); err == nil {
-			for _, p := range d.packs {
-				if !slices.Contains(packs, p) {
-					d.retired = append(d.retired, p)
-				}
-			}
+			d.retire(slices.DeleteFunc(slices.Clone(d.packs), func(p *pack) bool { return slices.Contains(packs, p) }))
 			d.packs, d.loaded = packs, true
 			d.hint.Store(nil)
 			return nil
@@ -121,6 +117,25 @@ func (d *Disk) load() error {
 		}
 	}
 	return fmt.Errorf("open store: %w", err)
+}
+
+// keptGenerations is how many times packs may be dropped before those that went first are
+// closed. A reader that is later still fails to read, and looks again.
+const keptGenerations = 4
+
+// retire keeps packs that have been dropped for those who still read them, for a while. The
+// caller holds the lock.
+func (d *Disk) retire(packs []*pack) {
+	if len(packs) == 0 {
+		return
+	}
+	d.retired = append(d.retired, packs)
+	for len(d.retired) > keptGenerations {
+		for _, p := range d.retired[0] {
+			_ = p.close() // nothing was written by it
+		}
+		d.retired = slices.Delete(d.retired, 0, 1)
+	}
 }
 
 // listPacks returns the packs of the folder: sealed ones that are already known as they

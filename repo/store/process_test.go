@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	maps0 "maps"
+	"slices"
 	"testing"
 
 	"github.com/go-git/go-billy/v5/osfs"
@@ -134,4 +135,47 @@ func TestCacheIsBounded(t *testing.T) {
 		t.Fatalf("cache holds %d bytes and counts %d", held, d.cache.bytes)
 	}
 	check(t, d.Close())
+}
+
+// TestOldPacksAreClosed: a store that stays open while packs come and go holds few of those
+// that are gone.
+func TestOldPacksAreClosed(t *testing.T) {
+	rng := newRand(t)
+	fs := osfs.New(t.TempDir(), osfs.WithBoundOS())
+	writer, reader := mustOpen(t, fs, tiny()), mustOpen(t, fs, tiny())
+	all := sample{}
+	dropped := map[*pack]bool{}
+	for range 5 * keptGenerations {
+		past := history{sample{}, sample{}, sample{}}
+		check(t, past.write(writer, randomObjects(rng, 20), true))
+		maps0.Copy(all, past.committed)
+		all.checkReader(t, reader)
+		for _, p := range append(slices.Clone(writer.packs), reader.packs...) {
+			dropped[p] = true
+		}
+		for h := range all {
+			if !keepMost(h) {
+				delete(all, h)
+			}
+		}
+		check(t, writer.Compact(bg, keepMost))
+		all.checkReader(t, reader)
+	}
+	for _, d := range []*Disk{writer, reader} {
+		if len(d.retired) > keptGenerations {
+			t.Errorf("%d generations are kept", len(d.retired))
+		}
+		for _, p := range slices.Concat(append(d.retired, d.packs)...) {
+			delete(dropped, p)
+		}
+	}
+	if len(dropped) == 0 {
+		t.Error("no pack was forgotten")
+	}
+	for p := range dropped {
+		if p.file != nil {
+			t.Errorf("%s is open", p.name)
+		}
+	}
+	check(t, errors.Join(writer.Close(), reader.Close()))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"aergo/repo/object"
 )
@@ -129,7 +130,7 @@ func (d *Disk) Close() error {
 		return nil
 	}
 	d.closed = true
-	for _, p := range append(d.packs, d.retired...) {
+	for _, p := range slices.Concat(append(d.retired, d.packs)...) {
 		err = errors.Join(err, p.close())
 	}
 	d.packs, d.retired = nil, nil

@@ -122,7 +122,7 @@ func (d *Disk) prepare() error {
 	}
 	if last.end == 0 {
 		// Not even the header is whole: the pack never held anything.
-		d.retired = append(d.retired, last)
+		d.retire([]*pack{last})
 		d.packs = d.packs[:len(d.packs)-1]
 		return d.dir.remove(last.name)
 	}
