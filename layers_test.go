@@ -69,7 +69,6 @@ func house() []room {
 			path:    "net/daemon",
 			below:   []string{"net/rpc", "net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
 			outside: []string{billy, toml, metrics},
-			tests:   []string{"contract/table", "contract/value"},
 		},
 		{
 			path: "net/rpc",

@@ -227,9 +227,11 @@ func (d *Daemon) StatusURL() string {
 func (d *Daemon) Ready() bool { return d.ready.Load() }
 
 // Stop takes no new conversations, waits for those that are busy, no longer than the
-// settings say and ctx lasts, and ends.
+// settings say and ctx lasts, and ends. Stopping again does nothing.
 func (d *Daemon) Stop(ctx context.Context) error {
-	d.ready.Store(false)
+	if !d.ready.CompareAndSwap(true, false) {
+		return nil
+	}
 	d.log.Info("stopping", "conversations", d.talking.Load(), "merges", d.merging.Load())
 	d.drain(ctx)
 	err := d.close(ctx)

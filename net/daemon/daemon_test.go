@@ -1,0 +1,248 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"aergo/net/peer"
+	"aergo/net/transfer"
+	"aergo/repo"
+	"aergo/repo/lock"
+)
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	must(t, err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	must(t, err)
+	return resp.StatusCode, string(body)
+}
+
+func TestCloneAndPush(t *testing.T) {
+	w := newWorld(t)
+	w.init("team/ledger")
+	d := w.start(nil)
+	clone, err := w.clone(d, "ada", "team/ledger")
+	must(t, err)
+	put(t, clone, "more")
+	pushed, err := clone.Push(t.Context(), repo.PushRequest{})
+	if err != nil || pushed.Applied != 1 {
+		t.Fatalf("%+v, %v", pushed, err)
+	}
+	must(t, d.Repositories().Use(t.Context(), "team/ledger", func(r *repo.Repo) error {
+		_, err := r.Get(t.Context(), "t", "more", "")
+		return err
+	}))
+	for path, want := range map[string]string{"/healthz": "ok", "/readyz": "ready", "/metrics": `aergo_branch_height{branch="master",repository="team/ledger"} 2`} {
+		if code, body := get(t, d.StatusURL()+path); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	_, body := get(t, d.StatusURL()+"/metrics")
+	for _, want := range []string{`aergo_merge_seconds_count{outcome="ok"} 1`, "aergo_open_repositories 1", "aergo_panics_total 0", "aergo_transfer_bytes_total"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("metrics lack %s", want)
+		}
+	}
+	if code, _ := get(t, d.StatusURL()+"/nothing"); code != http.StatusNotFound {
+		t.Errorf("a page that is not there: %d", code)
+	}
+	must(t, d.Stop(t.Context()))
+	if !strings.Contains(w.log.String(), "msg=stopped") {
+		t.Error("the end is not logged")
+	}
+}
+
+// Who may not read a repository is told the same as where there is none, and the log knows.
+func TestDenials(t *testing.T) {
+	w := newWorld(t)
+	w.init("private")
+	w.init("open")
+	d := w.start(func(o *Options) { o.Settings.Readable = []string{"op*"} })
+	_, private := w.connect(d, "bob", "private")
+	_, absent := w.connect(d, "bob", "privata")
+	for _, err := range []error{private, absent} {
+		if !errors.Is(err, repo.ErrNoRepository) || errors.Is(err, transfer.ErrDenied) {
+			t.Errorf("%v", err)
+		}
+	}
+	if got := strings.ReplaceAll(private.Error(), "private", "privata"); got != absent.Error() {
+		t.Errorf("told apart: %q and %q", private, absent)
+	}
+	clone, err := w.clone(d, "bob", "open")
+	must(t, err)
+	put(t, clone, "by bob")
+	if _, err := clone.Push(t.Context(), repo.PushRequest{}); !errors.Is(err, transfer.ErrDenied) {
+		t.Errorf("push: %v", err)
+	}
+	log := w.log.String()
+	for _, want := range []string{"repository=private verb=read", "repository=privata verb=read", "repository=open verb=write branch=master"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %s", want)
+		}
+	}
+}
+
+// asked is an Access that does something before it says yes.
+type asked func(req Request)
+
+// Allow implements Access.
+func (a asked) Allow(_ context.Context, _ *repo.Repo, req Request) error {
+	a(req)
+	return nil
+}
+
+// A bug in one conversation ends that conversation, and nothing else.
+func TestPanicEndsOneConversation(t *testing.T) {
+	w := newWorld(t)
+	w.init("a")
+	bug := true
+	d := w.start(func(o *Options) {
+		o.Access = asked(func(Request) {
+			if bug {
+				bug = false
+				panic("a bug")
+			}
+		})
+	})
+	if _, err := w.connect(d, "ada", "a"); !errors.Is(err, transfer.ErrCut) {
+		t.Errorf("with a bug: %v", err)
+	}
+	if _, err := w.clone(d, "ada", "a"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if log := w.log.String(); !strings.Contains(log, "msg=bug") || !strings.Contains(log, `panic="a bug"`) {
+		t.Errorf("the log does not tell: %s", log)
+	}
+}
+
+// A merge that goes on when the daemon is asked to stop is finished, and its answer told.
+func TestStopWaitsForMerges(t *testing.T) {
+	w := newWorld(t)
+	folder := w.init("a")
+	d := w.start(nil)
+	clone, err := w.clone(d, "ada", "a")
+	must(t, err)
+	put(t, clone, "late")
+	release, err := lock.NewFile(folder+"/lock", "test").Acquire(t.Context(), nil)
+	must(t, err)
+	pushed := make(chan error, 1)
+	go func() {
+		_, err := clone.Push(context.WithoutCancel(t.Context()), repo.PushRequest{})
+		pushed <- err
+	}()
+	waiting := make(chan struct{})
+	go func() {
+		defer close(waiting)
+		for d.merging.Load() == 0 {
+			select {
+			case err := <-pushed:
+				pushed <- err
+				return
+			default:
+			}
+		}
+	}()
+	within(t, "the merge begins", waiting)
+	stopped := make(chan error, 1)
+	go func() { stopped <- d.Stop(context.Background()) }()
+	ready := make(chan struct{})
+	go func() {
+		defer close(ready)
+		for d.Ready() {
+		}
+	}()
+	within(t, "it stops", ready)
+	if _, err := w.connect(d, "ada", "a"); err == nil {
+		t.Error("a new conversation begins while it stops")
+	}
+	release()
+	if err := <-pushed; err != nil {
+		t.Errorf("push: %v", err)
+	}
+	must(t, <-stopped)
+}
+
+// What does not end is cut after a while, and nothing of it is there.
+func TestStopDoesNotWaitForever(t *testing.T) {
+	w := newWorld(t)
+	folder := w.init("a")
+	d := w.start(func(o *Options) { o.Settings.StopWait = 1 })
+	clone, err := w.clone(d, "ada", "a")
+	must(t, err)
+	put(t, clone, "never")
+	release, err := lock.NewFile(folder+"/lock", "test").Acquire(t.Context(), nil)
+	must(t, err)
+	pushed := make(chan error, 1)
+	go func() {
+		_, err := clone.Push(context.WithoutCancel(t.Context()), repo.PushRequest{})
+		pushed <- err
+	}()
+	must(t, d.Stop(context.Background()))
+	if err := <-pushed; err == nil {
+		t.Error("pushed all the same")
+	}
+	release()
+}
+
+func TestOneDaemonForARoot(t *testing.T) {
+	w := newWorld(t)
+	d := w.start(nil)
+	if _, err := Start(t.Context(), Options{Settings: w.settings(), Repository: w.options}); !errors.Is(err, ErrServed) || !errors.Is(err, lock.ErrBusy) {
+		t.Errorf("a second one: %v", err)
+	}
+	id := d.ID()
+	must(t, d.Stop(t.Context()))
+	if again := w.start(nil); again.ID() != id {
+		t.Error("another key after another start")
+	}
+}
+
+func TestListensToThisMachineOnly(t *testing.T) {
+	w := newWorld(t)
+	for _, change := range []func(*Settings){
+		func(s *Settings) { s.Listen = []string{"0.0.0.0:0"} }, func(s *Settings) { s.Status = "0.0.0.0:0" },
+	} {
+		s := w.settings()
+		change(&s)
+		if _, err := Start(t.Context(), Options{Settings: s, Repository: w.options}); !errors.Is(err, peer.ErrNotLoopback) {
+			t.Errorf("%+v: %v", s, err)
+		}
+	}
+}
+
+// FuzzSettings: whatever a file says, it is either refused or shown as a file that says the same.
+func FuzzSettings(f *testing.F) {
+	f.Add("root = \"x\"\nlisten = [\"127.0.0.1:1\"]\npublic = true\nopen_repositories = 3\nstop_wait = \"2s\"")
+	f.Add("readable = [\"a\\\"b\", '']")
+	f.Add("[a]\nb = 1")
+	none := func(string) string { return "" }
+	f.Fuzz(func(t *testing.T, file string) {
+		first, shown, err := Load(Sources{File: file, Environment: none})
+		if err != nil {
+			if !errors.Is(err, ErrBadSetting) {
+				t.Fatal(err)
+			}
+			return
+		}
+		var again strings.Builder
+		for _, s := range shown {
+			again.WriteString(s.Name + " = " + s.String() + " # " + s.From + "\n")
+		}
+		second, _, err := Load(Sources{File: again.String(), Environment: none})
+		if err != nil {
+			t.Fatalf("%s\nis shown as\n%s\n%v", file, again.String(), err)
+		}
+		for i, s := range second.settings() {
+			if was := first.settings()[i]; was.String() != s.String() {
+				t.Fatalf("%s was %s, and is %s", s.Name, was, s)
+			}
+		}
+	})
+}
