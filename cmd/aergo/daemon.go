@@ -51,7 +51,7 @@ which has to be among your keys.
 Unless told otherwise it listens to this machine only. Peers are known by their keys: a clone
 or push comes with the key of the identity that makes it. The owner of a repository may do
 everything with it, others what its Directory says; who may not read it does not learn that it
-is there.
+is there. Commands of yours on this machine go through the daemon while it runs.
 
 Options go before variables of the environment, AERGO_DAEMON_LISTEN and so on, these before
 the configuration, a TOML file with listen = ["..."] and so on, and that before defaults. The
@@ -158,7 +158,9 @@ func (a *app) showSettings(all []daemon.Setting) error {
 
 // serve runs a daemon until ctx ends, which is no failure.
 func (a *app) serve(ctx context.Context, settings daemon.Settings) error {
-	d, err := daemon.Start(ctx, daemon.Options{Settings: settings, Repository: a.servedOptions, Log: a.ui.Err})
+	d, err := daemon.Start(ctx, daemon.Options{
+		Settings: settings, Repository: a.servedOptions, Caller: a.env.options, Program: "aergo " + version(), Log: a.ui.Err,
+	})
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"aergo/net/peer"
 	"aergo/net/problem"
+	"aergo/net/rpc"
 	"aergo/net/transfer"
 	"aergo/repo"
 	"aergo/repo/lock"
@@ -28,6 +29,11 @@ type Options struct {
 	// Repository gives what the door needs to know about the repository in a folder. Its keys
 	// sign what a push makes.
 	Repository func(folder string) (repo.Options, error)
+	// Caller gives what the door of the repository in a folder needs to know to act for a
+	// caller on this machine; nil opens no sockets for them.
+	Caller func(caller rpc.Caller, folder string, tell rpc.Notes) repo.Options
+	// Program is what runs, with its version.
+	Program string
 	// Access says who may do what; nil is the repository's Directory, with Rights.
 	Access Access
 	// Log is where to log; nil is nowhere.
@@ -53,6 +59,7 @@ type Daemon struct {
 	metrics      *metrics
 	peers        *peer.Host
 	transfers    *transfer.Server
+	sockets      *sockets
 	status       *statusServer
 	unlock       func()
 
@@ -128,6 +135,11 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.metrics = newMetrics(d)
 	if at := d.opts.Settings.Status; at != "" {
 		if d.status, err = d.startStatus(at); err != nil {
+			return err
+		}
+	}
+	if d.opts.Caller != nil {
+		if err := d.startSockets(); err != nil {
 			return err
 		}
 	}
@@ -233,7 +245,12 @@ func (d *Daemon) Stop(ctx context.Context) error {
 		return nil
 	}
 	d.log.Info("stopping", "conversations", d.talking.Load(), "merges", d.merging.Load())
+	var doors sync.WaitGroup
+	if d.sockets != nil {
+		doors.Go(d.sockets.stop)
+	}
 	d.drain(ctx)
+	doors.Wait()
 	err := d.close(ctx)
 	d.log.Info("stopped", "error", text(err))
 	return err
@@ -242,6 +259,9 @@ func (d *Daemon) Stop(ctx context.Context) error {
 // close ends the parts, in the order opposite to that of start.
 func (d *Daemon) close(ctx context.Context) error {
 	var err error
+	if d.sockets != nil {
+		d.sockets.stop()
+	}
 	if d.peers != nil {
 		err = d.peers.Close()
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"aergo/net/peer"
+	"aergo/net/rpc"
 	"aergo/net/transfer"
 	"aergo/repo"
 	"aergo/repo/lock"
@@ -56,6 +57,39 @@ func TestCloneAndPush(t *testing.T) {
 	must(t, d.Stop(t.Context()))
 	if !strings.Contains(w.log.String(), "msg=stopped") {
 		t.Error("the end is not logged")
+	}
+}
+
+// Commands on this machine come through a socket, to the repository that is there when they come.
+func TestSockets(t *testing.T) {
+	w := newWorld(t)
+	folder := w.init("a")
+	d := w.start(func(o *Options) {
+		o.Caller = func(_ rpc.Caller, folder string, _ rpc.Notes) repo.Options {
+			opts, err := w.options(folder)
+			must(t, err)
+			return opts
+		}
+	})
+	call := func() (repo.Status, error) {
+		door, err := rpc.Dial(t.Context(), folder, rpc.Caller{Home: w.root, Folder: w.root, Verb: "status"}, rpc.Notes{})
+		must(t, err)
+		defer door.Close()
+		return door.Status(t.Context())
+	}
+	if st, err := call(); err != nil || st.Height != 1 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	must(t, d.Repositories().Use(t.Context(), "a", func(r *repo.Repo) error { put(t, r, "more"); return nil }))
+	if st, err := call(); err != nil || st.Height != 2 {
+		t.Errorf("afterwards: %+v, %v", st, err)
+	}
+	if _, body := get(t, d.StatusURL()+"/metrics"); !strings.Contains(body, "aergo_call_seconds_count{outcome=\"ok\",verb=\"Status\"} 2") {
+		t.Errorf("calls are not counted: %s", body)
+	}
+	must(t, d.Stop(t.Context()))
+	if _, err := rpc.Dial(t.Context(), folder, rpc.Caller{Home: w.root, Folder: w.root}, rpc.Notes{}); !errors.Is(err, rpc.ErrNoServer) {
+		t.Errorf("when it has stopped: %v", err)
 	}
 }
 

@@ -160,11 +160,15 @@ func (h *Host) listenOnce(at netip.AddrPort) error {
 // isFree says whether a port can be listened at, in an error that callers can look into, which
 // the swarm's are not.
 func isFree(at netip.AddrPort) error {
-	l, err := net.Listen("tcp", at.String())
+	version := "6" // alone: 0.0.0.0 and [::] are two places
+	if at.Addr().Unmap().Is4() {
+		version = "4"
+	}
+	l, err := net.Listen("tcp"+version, at.String())
 	if err != nil {
 		return err
 	}
-	p, err := net.ListenPacket("udp", l.Addr().String())
+	p, err := net.ListenPacket("udp"+version, l.Addr().String())
 	if err == nil {
 		err = p.Close()
 	}
