@@ -82,7 +82,8 @@ func (r *Repo) directoryNow(ctx context.Context) (*directory.Directory, error) {
 	return l.Directory, nil
 }
 
-// refreshDirectory looks in the configuration for the newest block of the Directory.
+// refreshDirectory looks in the configuration for the newest block of the Directory, and for
+// whose key seals.
 func (r *Repo) refreshDirectory() error {
 	c, err := readConfig(r.fs)
 	if err != nil {
@@ -90,7 +91,7 @@ func (r *Repo) refreshDirectory() error {
 	}
 	r.opening.Lock()
 	defer r.opening.Unlock()
-	r.config.Head = c.Head
+	r.config.Head, r.config.Owner = c.Head, c.Owner
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,15 +35,9 @@ func decidedBy(ctx context.Context, l *branch.Ledger, head branch.Block, batch b
 		}
 		at = parent
 	}
-	body, err := l.Body(ctx, at)
-	if err != nil {
-		return branch.Settled{}, err
-	}
 	s := branch.Settled{Block: at.ID, Height: at.Height, Runs: runs}
-	for i := range body.Entries {
-		if body.Entries[i].Batch == batch.ID {
-			s.Excluded = append(s.Excluded, body.Entries[i].Excluded...)
-		}
+	if s.Excluded, err = exclusionsFrom(ctx, l, at, batch.ID, runs); err != nil {
+		return branch.Settled{}, err
 	}
 	if receipt == nil {
 		return s, nil
@@ -51,6 +46,43 @@ func decidedBy(ctx context.Context, l *branch.Ledger, head branch.Block, batch b
 		s.Runs, s.Excluded = nil, nil
 	}
 	return s, nil
+}
+
+// exclusionsFrom returns why transactions of a batch are excluded, in the order of its runs,
+// looking from a block backwards.
+func exclusionsFrom(ctx context.Context, l *branch.Ledger, at branch.Block, batch object.Hash, runs []object.Run) ([]object.Exclusion, error) {
+	wanted := map[uint64]bool{}
+	for _, run := range runs {
+		for i := uint64(0); run.Verdict == object.VerdictExcluded && i < run.Count; i++ {
+			wanted[run.First+i] = true
+		}
+	}
+	var out []object.Exclusion
+	for len(wanted) > 0 {
+		body, err := l.Body(ctx, at)
+		if err != nil {
+			return nil, err
+		}
+		for i := range body.Entries {
+			if body.Entries[i].Batch != batch {
+				continue
+			}
+			for _, x := range body.Entries[i].Excluded {
+				if wanted[x.Index] {
+					delete(wanted, x.Index)
+					out = append(out, x)
+				}
+			}
+		}
+		if at.Parent.IsZero() {
+			break
+		}
+		if at, err = l.Block(ctx, at.Parent); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(out, func(a, b object.Exclusion) int { return cmp.Compare(a.Index, b.Index) })
+	return out, nil
 }
 
 // fateOf says what has become of a batch, as far as a branch and its inbox tell; without a
@@ -139,7 +171,7 @@ func (r *Repo) submission(ctx context.Context, name ref.Name, id object.Hash) (S
 	}
 	in := r.intake
 	in.mu.Lock()
-	q := in.queue(r, name)
+	q := in.queue(name)
 	in.mu.Unlock()
 	err = in.with(ctx, q, func() error {
 		// The branch has all blocks that the inbox tells of: it has moved before.

@@ -23,6 +23,7 @@ const inboxesFolder = "inboxes"
 // lock, since other processes accept and seal, too.
 type intake struct {
 	lock lock.Lock
+	home *Repo // who has opened the repository, and accepts: whoever submits may lack its key
 
 	mu       sync.Mutex
 	queues   map[ref.Name]*queue
@@ -64,18 +65,18 @@ type handed struct {
 
 // hand gives a batch to whoever accepts what waits, and waits for the answer. If ctx ends
 // before, the batch may be accepted all the same.
-func (in *intake) hand(ctx context.Context, r *Repo, name ref.Name, a *branch.Accepted) (Submitted, error) {
+func (in *intake) hand(ctx context.Context, name ref.Name, a *branch.Accepted) (Submitted, error) {
 	h := &handed{Accepted: a, done: make(chan struct{})}
 	in.mu.Lock()
 	if in.closed {
 		in.mu.Unlock()
 		return Submitted{}, ErrClosed
 	}
-	q := in.queue(r, name)
+	q := in.queue(name)
 	q.waiting = append(q.waiting, h)
 	if !q.busy {
 		q.busy = true
-		in.working.Go(func() { in.work(context.WithoutCancel(ctx), r, name, q) })
+		in.working.Go(func() { in.work(context.WithoutCancel(ctx), name, q) })
 	}
 	in.mu.Unlock()
 	select {
@@ -90,10 +91,10 @@ func (in *intake) hand(ctx context.Context, r *Repo, name ref.Name, a *branch.Ac
 var ErrClosed = errors.New("repository is closed")
 
 // queue returns the queue of a branch. The caller holds mu.
-func (in *intake) queue(r *Repo, name ref.Name) *queue {
+func (in *intake) queue(name ref.Name) *queue {
 	q := in.queues[name]
 	if q == nil {
-		q = &queue{inbox: branch.NewInbox(r.fs, path.Join(inboxesFolder, string(name)))}
+		q = &queue{inbox: branch.NewInbox(in.home.fs, path.Join(inboxesFolder, string(name)))}
 		in.queues[name] = q
 	}
 	return q
@@ -103,7 +104,7 @@ func (in *intake) queue(r *Repo, name ref.Name) *queue {
 const maxTogether = 512
 
 // work accepts what waits, all that waits together, until nothing does.
-func (in *intake) work(ctx context.Context, r *Repo, name ref.Name, q *queue) {
+func (in *intake) work(ctx context.Context, name ref.Name, q *queue) {
 	for {
 		in.mu.Lock()
 		together := q.waiting[:min(len(q.waiting), maxTogether)]
@@ -113,7 +114,7 @@ func (in *intake) work(ctx context.Context, r *Repo, name ref.Name, q *queue) {
 		if len(together) == 0 {
 			return
 		}
-		err := in.with(ctx, q, func() error { return r.acceptAll(ctx, name, q, together) })
+		err := in.with(ctx, q, func() error { return in.home.acceptAll(ctx, name, q, together) })
 		for _, h := range together {
 			if h.err == nil {
 				h.err = err

@@ -155,6 +155,7 @@ func open(fs billy.Filesystem, opts Options, c config) (*Repo, error) {
 		intake: newIntake(opts.Intake), directories: directory.NewSet(), keys: key.NewCache(1 << 12),
 	}}
 	r.setConfig(c)
+	r.intake.home = r
 	return r, nil
 }
 
@@ -331,12 +332,15 @@ func (r *Repo) owner(ctx context.Context, l *branch.Ledger) (branch.Signer, erro
 	if err := r.mayExecute(); err != nil {
 		return branch.Signer{}, err
 	}
-	s, err := r.signer(ctx, r.config.Owner)
+	r.opening.Lock()
+	name := r.config.Owner
+	r.opening.Unlock()
+	s, err := r.signer(ctx, name)
 	if err != nil {
 		return branch.Signer{}, fmt.Errorf("owner's key: %w", err)
 	}
 	if s.Identity.Key != l.Directory.Owner.Key {
-		return branch.Signer{}, fmt.Errorf("key %q: %w: the repository belongs to %x", r.config.Owner, ErrNotPermitted, l.Directory.Owner.Key[:4])
+		return branch.Signer{}, fmt.Errorf("key %q: %w: the repository belongs to %x", name, ErrNotPermitted, l.Directory.Owner.Key[:4])
 	}
 	return s, nil
 }

@@ -28,7 +28,7 @@ func (r *Repo) SealSubmissions(ctx context.Context, name ref.Name) (SealedSubmis
 	out := SealedSubmissions{Branch: name}
 	in := r.intake
 	in.mu.Lock()
-	q := in.queue(r, name)
+	q := in.queue(name)
 	in.mu.Unlock()
 	if open, err := in.open(ctx, q); err != nil || len(open) == 0 {
 		return out, err

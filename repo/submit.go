@@ -107,7 +107,7 @@ func (r *Repo) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
-	out, err := r.intake.hand(ctx, r, s.Branch, a)
+	out, err := r.intake.hand(ctx, s.Branch, a)
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
@@ -131,7 +131,7 @@ func (r *Repo) readSubmission(ctx context.Context, s Submission) (*branch.Accept
 		return nil, err
 	}
 	if a.Batch.Count == 0 {
-		return nil, fmt.Errorf("batch %s: %w: it is empty", a.Batch.ID.Short(), ErrNothing)
+		return nil, fmt.Errorf("batch %s: %w: %w: it is empty", a.Batch.ID.Short(), branch.ErrInvalid, ErrNothing)
 	}
 	l, err := r.ledger(ctx)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 const (
 	RepositoryFolder = ".aergo"
 	LockFile         = "lock"
+	intakeFile       = "intake"  // the lock of who accepts submissions
 	derivedFolder    = "derived" // data that can be worked out again
 	KeysFolder       = "keys"    // in a home
 )
@@ -87,6 +88,7 @@ func (c Caller) Options(path string, tell Notes) repo.Options {
 		Keys:        key.NewKeyring(Folder(filepath.Join(c.Home, KeysFolder))),
 		Identity:    c.Identity,
 		Lock:        patient{lock.NewFileFor(filepath.Join(path, LockFile), "aergo "+c.Verb, c.Process), time.Duration(c.Wait)},
+		Intake:      lock.NewFileFor(filepath.Join(path, intakeFile), "aergo "+c.Verb, c.Process),
 		Who:         c.Identity,
 		Args:        c.Args,
 		Waiting:     tell.Waiting,

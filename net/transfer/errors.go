@@ -36,6 +36,7 @@ const (
 	CodeStale        Code = "stale"
 	CodeMalformed    Code = "malformed"
 	CodeLacking      Code = "lacking" // a partial clone was asked for what it does not have
+	CodeFull         Code = "full"
 )
 
 var (
@@ -66,6 +67,8 @@ func meanings() []meaning {
 		{CodeProtocol, ErrProtocol, "use the same version of aergo on both sides"},
 		{CodeBusy, ErrBusy, "try again later"},
 		{CodeTooLarge, ErrTooLarge, "push in parts, or ask for a higher limit"},
+		{CodeTooLarge, repo.ErrTooLarge, "push in parts, or ask for a higher limit"},
+		{CodeFull, repo.ErrFull, "try again when the next block is made"},
 		{CodeDenied, ErrDenied, "ask an administrator of the repository for the role"},
 		{CodeDenied, repo.ErrNotPermitted, "ask an administrator of the repository for the role"},
 		{CodeConflict, repo.ErrConflict, "push without --strict to leave out what conflicts"},
@@ -76,6 +79,7 @@ func meanings() []meaning {
 		{CodeNoRepository, repo.ErrNoRemote, "check the name; a private repository answers only those who may read it"},
 		{CodeNoKey, key.ErrNoKey, "the other side lacks the key that signs its blocks"},
 		{CodeNoRef, ref.ErrNotFound, ""},
+		{CodeNoRef, repo.ErrNoSubmission, ""},
 		{CodeExists, ref.ErrExists, ""},
 		{CodeBadName, ref.ErrBadName, ""},
 		{CodeStale, branch.ErrStale, "what is pending on the other side stands in the way"},

@@ -67,7 +67,7 @@ func badFrames() map[string][]byte {
 		"short frame goes on":      framed(moreFlag|1, []byte{0x80}),
 		"no message":               framed(1, []byte{0xff}),
 		"empty message":            framed(1, []byte{0x80}),
-		"unknown number":           whole(strayMessage(array(number(12)))),
+		"unknown number":           whole(strayMessage(array(number(15)))),
 		"huge number":              whole(strayMessage(array(number(1 << 60)))),
 		"too few elements":         whole(strayMessage(array(number(numberWant)))),
 		"too many elements":        whole(strayMessage(array(number(numberList), number(1)))),

@@ -42,6 +42,10 @@ const (
 	numberMerge   = 9
 	numberWorking = 10
 	numberMerged  = 11
+
+	numberSubmit    = 12
+	numberFollow    = 13
+	numberSubmitted = 14
 )
 
 // message is one of the types below, in a pointer.
@@ -120,6 +124,12 @@ func kindOf(number uint64) message {
 		return &working{}
 	case numberMerged:
 		return &merged{}
+	case numberSubmit:
+		return &submit{}
+	case numberFollow:
+		return &follow{}
+	case numberSubmitted:
+		return &submitted{}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ type Host interface {
 }
 
 // Repository is one of them. It is a repo.Remote, but for its end, and safe for concurrent
-// use.
+// use. One that is a repo.Submitter, too, takes submissions.
 type Repository interface {
 	Refs(ctx context.Context) (repo.RemoteRefs, error)
 	Objects() repo.Source
@@ -160,19 +160,25 @@ func (s *Server) converse(ctx context.Context, w *wire, peer string, report *Rep
 		}
 		switch m := m.(type) {
 		case *list:
-			all, err := r.Refs(ctx)
-			if err != nil {
-				return err
-			}
-			if err := w.send(&refs{all}); err != nil {
-				return err
+			var all repo.RemoteRefs
+			if all, err = r.Refs(ctx); err == nil {
+				err = w.send(&refs{all})
 			}
 		case *merge:
-			if err := s.merge(ctx, w, r, peer, name, m); err != nil {
-				return err
-			}
+			err = s.merge(ctx, w, r, peer, name, m)
+		case *submit:
+			err = s.submit(ctx, w, r, func(ctx context.Context, to repo.Submitter) (repo.Submitted, error) {
+				return to.Submit(ctx, m.Submission)
+			})
+		case *follow:
+			err = s.submit(ctx, w, r, func(ctx context.Context, to repo.Submitter) (repo.Submitted, error) {
+				return to.Submission(ctx, m.Branch, m.Batch, m.Wait)
+			})
 		default:
-			return unexpected(m)
+			err = unexpected(m)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
