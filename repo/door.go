@@ -7,6 +7,7 @@ import (
 
 	"aergo/branch"
 	"aergo/contract/table"
+	"aergo/repo/object"
 	"aergo/repo/oplog"
 	"aergo/repo/ref"
 	rowkey "aergo/repo/state/key"
@@ -23,6 +24,7 @@ type Door interface {
 	Contracting
 	Governing
 	Sharing
+	Submitting
 	Caring
 	io.Closer
 }
@@ -104,6 +106,13 @@ type Sharing interface {
 	Deepen(ctx context.Context, req DeepenRequest) (Fetched, error)
 	Pull(ctx context.Context, req PullRequest) (Pulled, error)
 	Push(ctx context.Context, req PushRequest) (Pushed, error)
+}
+
+// Submitting hands signed batches to branches, and takes them.
+type Submitting interface {
+	SubmitLines(ctx context.Context, in io.Reader, req SubmitRequest) (SubmittedLines, error)
+	Followed(ctx context.Context, remote string, name ref.Name, batch object.Hash, wait bool) (Submitted, error)
+	Submitter
 }
 
 // Caring checks a repository and keeps it small.

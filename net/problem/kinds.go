@@ -94,6 +94,7 @@ func answerKinds() []Kind {
 		{ID: "repo.detached", Sentinel: repo.ErrDetached, Exit: ExitNo, Code: "read-only", Hint: "go on from here on a branch: aergo checkout -b NAME"},
 		{ID: "repo.cannot-undo", Sentinel: repo.ErrCannotUndo, Exit: ExitNo, Code: "cannot-undo", Hint: "aergo op log shows what happened since; aergo revert takes back a block"},
 		{ID: "repo.remote-exists", Sentinel: repo.ErrRemoteExists, Exit: ExitNo, Code: "exists", Hint: "choose another name, or forget the old one: aergo remote rm NAME"},
+		{ID: "repo.not-submittable", Sentinel: repo.ErrNotSubmittable, Exit: ExitNo, Code: "no-submissions", Hint: "commit and push instead: aergo push"},
 		{ID: "repo.exists", Sentinel: repo.ErrExists, Exit: ExitNo, Code: "exists", Hint: "aergo status shows it"},
 		{ID: "table.row-exists", Sentinel: table.ErrRowExists, Exit: ExitNo, Code: "exists", Hint: "use put to change it"},
 		{ID: "key.exists", Sentinel: key.ErrExists, Exit: ExitNo, Code: "exists", Hint: "choose another name"},
@@ -110,6 +111,7 @@ func missingKinds() []Kind {
 		{ID: "repo.no-remote", Sentinel: repo.ErrNoRemote, Exit: ExitNotFound, Code: "no-remote", Hint: "aergo remote lists the remotes; a path to a repository will do, too"},
 		{ID: "repo.no-repository", Sentinel: repo.ErrNoRepository, Exit: ExitNotFound, Code: "no-repository", Hint: "make one with aergo init, or name one with -C DIR"},
 		{ID: "repo.no-revision", Sentinel: repo.ErrNoRevision, Exit: ExitNotFound, Code: "no-revision", Hint: "aergo branch, aergo tag and aergo log show what there is"},
+		{ID: "repo.no-submission", Sentinel: repo.ErrNoSubmission, Exit: ExitNotFound, Code: "no-submission", Hint: "name the batch by its whole hash, as submit --json gives it, and the branch with --branch"},
 		{ID: "repo.no-table", Sentinel: repo.ErrNoTable, Exit: ExitNotFound, Code: "no-table", Hint: "aergo ls shows the tables"},
 		{ID: "repo.no-row", Sentinel: repo.ErrNoRow, Exit: ExitNotFound, Code: "no-row", Hint: "aergo ls TABLE shows the rows"},
 		{ID: "table.no-row", Sentinel: table.ErrNoRow, Exit: ExitNotFound, Code: "no-row", Hint: "aergo ls TABLE shows the rows"},
@@ -194,6 +196,8 @@ func storageKinds() []Kind {
 	const full = "make room and run it again; nothing was changed"
 	return []Kind{
 		{ID: "lock.busy", Sentinel: lock.ErrBusy, Exit: ExitBusy, Code: "busy", Hint: "let the other command finish, or wait longer: --wait=1m"},
+		{ID: "repo.full", Sentinel: repo.ErrFull, Exit: ExitBusy, Code: "full", Hint: "submit it again when the next block is made"},
+		{ID: "repo.closed", Sentinel: repo.ErrClosed, Exit: ExitBusy, Code: "busy", Hint: "the daemon is stopping; run it again"},
 		{ID: "store.busy", Sentinel: store.ErrBusy, Exit: ExitBusy, Code: "busy", Hint: "let the other command finish and run it again"},
 		{ID: "errno.enospc", Sentinel: syscall.ENOSPC, Exit: ExitStorage, Code: "no-space", Hint: full},
 		{ID: "errno.edquot", Sentinel: syscall.EDQUOT, Exit: ExitStorage, Code: "no-space", Hint: full},

@@ -9,6 +9,7 @@ import (
 	"aergo/branch"
 	"aergo/contract/table"
 	"aergo/repo"
+	"aergo/repo/object"
 	"aergo/repo/oplog"
 	"aergo/repo/ref"
 	rowkey "aergo/repo/state/key"
@@ -295,6 +296,27 @@ func (c *Client) Pull(ctx context.Context, req repo.PullRequest) (repo.Pulled, e
 func (c *Client) Push(ctx context.Context, req repo.PushRequest) (repo.Pushed, error) {
 	out, err := ask[pushed](ctx, c, "Push", req)
 	return out.value(), err
+}
+
+// SubmitLines implements repo.Door.
+func (c *Client) SubmitLines(ctx context.Context, in io.Reader, req repo.SubmitRequest) (out repo.SubmittedLines, err error) {
+	err = c.do(ctx, request{verb: "SubmitLines", in: in, args: []any{req}, out: []any{&out}})
+	return out, err
+}
+
+// Followed implements repo.Door.
+func (c *Client) Followed(ctx context.Context, remote string, name ref.Name, batch object.Hash, wait bool) (repo.Submitted, error) {
+	return ask[repo.Submitted](ctx, c, "Followed", remote, name, batch, wait)
+}
+
+// Submit implements repo.Door.
+func (c *Client) Submit(ctx context.Context, s repo.Submission) (repo.Submitted, error) {
+	return ask[repo.Submitted](ctx, c, "Submit", s)
+}
+
+// Submission implements repo.Door.
+func (c *Client) Submission(ctx context.Context, name ref.Name, batch object.Hash, wait bool) (repo.Submitted, error) {
+	return ask[repo.Submitted](ctx, c, "Submission", name, batch, wait)
 }
 
 // Verify implements repo.Door.

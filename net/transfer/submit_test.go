@@ -133,6 +133,9 @@ func TestSubmissionsAreTakenOnce(t *testing.T) {
 	if first.Receipt == nil {
 		t.Fatal("nothing came through")
 	}
+	if out, err := up.Submission(ctx, "master", first.Batch, true); err != nil || out.State != repo.SubmissionSealed || out.Changed {
+		t.Fatalf("it is %+v, %v", out, err)
+	}
 	batches := 0
 	must(t, up.Log(ctx, "", 0, func(b repo.Block) error { batches += len(b.Batches); return nil }))
 	if batches != 2 {
