@@ -258,3 +258,22 @@ func TestPushedToABranchWithRules(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestDiffOverAFoundingBlock compares states of which one alone holds a merge logic.
+func TestDiffOverAFoundingBlock(t *testing.T) {
+	r := initAt(t, memfs.New())
+	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
+	commit(t, r, "first")
+	if _, err := r.FoundBranch(t.Context(), "shop", "", "sum"); err != nil {
+		t.Fatal(err)
+	}
+	for _, revs := range [][2]string{{"master", "shop"}, {"shop", "master"}, {"shop~1", "shop"}} {
+		err := r.Diff(t.Context(), revs[0], revs[1], "", func(d Difference) error {
+			t.Errorf("%v: %+v differs", revs, d)
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%v: %v", revs, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -239,6 +240,12 @@ func hasTable(ctx context.Context, tree state.Tree, name string) (bool, error) {
 // Rows calls fn for every row of a table at a revision, by key. The row is valid until fn
 // returns. Fields is not filled in.
 func (r *Repo) Rows(ctx context.Context, tableName, at string, fn func(Row) error) error {
+	return r.RowsFrom(ctx, tableName, at, nil, fn)
+}
+
+// RowsFrom is Rows from a key on, encoded as in Row.Tuple, whether there is such a row or not.
+// What comes before costs nothing.
+func (r *Repo) RowsFrom(ctx context.Context, tableName, at string, tuple []byte, fn func(Row) error) error {
 	s, err := r.stateAt(ctx, at)
 	if err != nil {
 		return err
@@ -256,7 +263,8 @@ func (r *Repo) Rows(ctx context.Context, tableName, at string, fn func(Row) erro
 		return err
 	}
 	prefix := rowkey.TablePrefix(tableName)
-	return s.tree.Range(ctx, prefix, rowkey.PrefixEnd(prefix), func(k, v []byte) error {
+	from := append(bytes.Clone(prefix), tuple...)
+	return s.tree.Range(ctx, from, rowkey.PrefixEnd(prefix), func(k, v []byte) error {
 		return fn(Row{Table: tableName, Tuple: k[len(prefix):], Data: v})
 	})
 }

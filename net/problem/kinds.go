@@ -114,6 +114,7 @@ func missingKinds() []Kind {
 		{ID: "repo.no-submission", Sentinel: repo.ErrNoSubmission, Exit: ExitNotFound, Code: "no-submission", Hint: "name the batch by its whole hash, as submit --json gives it, and the branch with --branch"},
 		{ID: "repo.no-table", Sentinel: repo.ErrNoTable, Exit: ExitNotFound, Code: "no-table", Hint: "aergo ls shows the tables"},
 		{ID: "repo.no-row", Sentinel: repo.ErrNoRow, Exit: ExitNotFound, Code: "no-row", Hint: "aergo ls TABLE shows the rows"},
+		{ID: "repo.no-object", Sentinel: repo.ErrNoObject, Exit: ExitNotFound, Code: "no-object", Hint: "aergo show names the objects of a block"},
 		{ID: "table.no-row", Sentinel: table.ErrNoRow, Exit: ExitNotFound, Code: "no-row", Hint: "aergo ls TABLE shows the rows"},
 		{ID: "oplog.not-found", Sentinel: oplog.ErrNotFound, Exit: ExitNotFound, Code: "no-operation", Hint: "aergo op log shows the operations"},
 		{ID: "repo.refused", Sentinel: repo.ErrRefused, Exit: ExitNo, Code: "refused", Hint: "aergo get TABLE KEY shows what is there"},
