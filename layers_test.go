@@ -40,6 +40,7 @@ const (
 	script   = "github.com/rogpeppe/go-internal"
 	sqlite   = "github.com/ncruces/go-sqlite3"
 	libp2p   = "github.com/libp2p/go-libp2p"
+	chromedp = "github.com/chromedp"
 	multi    = "github.com/multiformats/go-multiaddr"
 	mstream  = "github.com/multiformats/go-multistream"
 	quic     = "github.com/quic-go/quic-go"
@@ -69,6 +70,14 @@ func house() []room {
 			path:    "net/daemon",
 			below:   []string{"net/rpc", "net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
 			outside: []string{billy, toml, metrics},
+		},
+		{
+			path: "net/gateway",
+			below: []string{
+				"net/problem", "repo/diagram", "repo/shape", "repo", "branch", "contract/table", "contract/table/format", "contract/value",
+				"repo/ref", "repo/state/key", "repo/object", "repo/words",
+			},
+			tests: []string{"repo/key", "testdata/multicodec", billy, chromedp},
 		},
 		{
 			path: "net/rpc",
