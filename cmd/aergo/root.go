@@ -25,7 +25,7 @@ const welcome = `aergo is version control for shared ledgers.
 Look at:   status  log  show  diff  blame  get  ls  export  why  excluded
 Change:    put  incr  del  import  apply  schema  commit  undo
 Branch:    branch  tag  checkout  merge  cherry-pick  revert
-Share:     clone  remote  fetch  pull  push  daemon  directory
+Share:     clone  remote  fetch  pull  push  submit  daemon  directory
 Care:      verify  fsck  gc  dtt
 
 aergo help COMMAND tells more; aergo demo shows it all at work in a minute.
@@ -104,7 +104,7 @@ func addCommands(root *cobra.Command, a *app) {
 	add(groupLook, newStatus(a), newLog(a), newShow(a), newDiff(a), newBlame(a), newGet(a), newLs(a), newExport(a), newExcluded(a), newWhy(a), newOp(a))
 	add(groupChange, newInit(a), newPut(a), newIncr(a), newDel(a), newImport(a), newApply(a), newSchema(a), newCommit(a), newUndo(a))
 	add(groupBranch, newBranch(a), newTag(a), newCheckout(a), newMerge(a), newCherryPick(a), newRevert(a), newContract(a))
-	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a), newDaemon(a), newDirectory(a))
+	add(groupShare, newClone(a), newRemote(a), newFetch(a), newPull(a), newPush(a), newSubmit(a), newDaemon(a), newDirectory(a))
 	add(groupCare, newVerify(a), newFsck(a), newGC(a), newDTT(a))
 	add(groupHelp, newDemo(a), newVersion(a))
 }
