@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -86,6 +88,19 @@ func TestSockets(t *testing.T) {
 	}
 	if _, body := get(t, d.StatusURL()+"/metrics"); !strings.Contains(body, "aergo_call_seconds_count{outcome=\"ok\",verb=\"Status\"} 2") {
 		t.Errorf("calls are not counted: %s", body)
+	}
+	// A socket that is there stays, one that has gone with its repository is made anew.
+	path := filepath.Join(folder, rpc.SocketFile)
+	before, err := os.Lstat(path)
+	must(t, err)
+	must(t, d.sockets.look())
+	if now, err := os.Lstat(path); err != nil || !os.SameFile(before, now) {
+		t.Errorf("a socket is replaced: %v", err)
+	}
+	must(t, os.Remove(path))
+	must(t, d.sockets.look())
+	if st, err := call(); err != nil || st.Height != 2 {
+		t.Errorf("a socket that was removed: %+v, %v", st, err)
 	}
 	must(t, d.Stop(t.Context()))
 	if _, err := rpc.Dial(t.Context(), folder, rpc.Caller{Home: w.root, Folder: w.root}, rpc.Notes{}); !errors.Is(err, rpc.ErrNoServer) {

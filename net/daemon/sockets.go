@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net"
 	"path/filepath"
 	"sync"
 	"time"
@@ -20,7 +21,13 @@ type sockets struct {
 	all    sync.WaitGroup
 
 	mu   sync.Mutex
-	open map[string]context.CancelFunc // by the repository's name
+	open map[string]*socket // by the repository's name
+}
+
+// socket is the door of one repository.
+type socket struct {
+	listener net.Listener
+	end      context.CancelFunc
 }
 
 // lookEvery is how often the root is searched for repositories that are new. Until they are
@@ -29,7 +36,7 @@ const lookEvery = 5 * time.Second
 
 // startSockets opens the doors of all repositories, and goes on looking for new ones.
 func (d *Daemon) startSockets() error {
-	s := &sockets{d: d, open: map[string]context.CancelFunc{}}
+	s := &sockets{d: d, open: map[string]*socket{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.look(); err != nil {
 		s.cancel()
@@ -67,9 +74,9 @@ func (s *sockets) look() error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for name, end := range s.open {
+	for name, door := range s.open {
 		if !there[name] {
-			end()
+			door.end()
 			delete(s.open, name)
 		}
 	}
@@ -80,8 +87,11 @@ func (s *sockets) look() error {
 func (s *sockets) begin(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.open[name] != nil {
-		return
+	if door := s.open[name]; door != nil {
+		if rpc.Listens(door.listener) {
+			return
+		}
+		door.end() // another repository is there now
 	}
 	folder, err := s.d.repositories.folder(name)
 	if err != nil {
@@ -97,7 +107,8 @@ func (s *sockets) begin(name string) {
 		return
 	}
 	ctx, end := context.WithCancel(s.ctx)
-	s.open[name] = end
+	door := &socket{l, end}
+	s.open[name] = door
 	server := rpc.Server{
 		Open: func(ctx context.Context, caller rpc.Caller, tell rpc.Notes) (repo.Door, error) {
 			return s.d.door(ctx, name, folder, caller, tell)
@@ -115,7 +126,9 @@ func (s *sockets) begin(name string) {
 		end()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.open, name) // so that it is opened again, if it is still wanted
+		if s.open[name] == door {
+			delete(s.open, name) // so that it is opened again, if it is still wanted
+		}
 	})
 }
 

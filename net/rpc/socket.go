@@ -40,7 +40,7 @@ func Listen(repository string) (net.Listener, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &listener{Listener: l, path: path}, nil
+		return newListener(l, path, "")
 	}
 	folder, err := os.MkdirTemp("", "aergo-*") // which is 0700
 	if err != nil {
@@ -56,7 +56,7 @@ func Listen(repository string) (net.Listener, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
-	return &listener{Listener: l, path: path, folder: folder}, nil
+	return newListener(l, path, folder)
 }
 
 // removeSocket removes what a server that was killed has left.
@@ -99,15 +99,35 @@ func listenAt(path string) (net.Listener, error) {
 type listener struct {
 	net.Listener
 	path   string
-	folder string // of the socket, if that is elsewhere
+	made   fs.FileInfo // at that path
+	folder string      // of the socket, if that is elsewhere
+}
+
+func newListener(l net.Listener, path, folder string) (net.Listener, error) {
+	made, err := os.Lstat(path)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &listener{Listener: l, path: path, made: made, folder: folder}, nil
+}
+
+// Listens says whether a socket that Listen has made is still where callers look for it. It
+// goes, for one, with the repository.
+func Listens(l net.Listener) bool {
+	ours, ok := l.(*listener)
+	if !ok {
+		return false
+	}
+	now, err := os.Lstat(ours.path)
+	return err == nil && os.SameFile(now, ours.made)
 }
 
 // Close implements net.Listener.
 func (l *listener) Close() error {
 	// First the name: nobody is to find a socket that does not listen.
-	err := os.Remove(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil // with the repository, perhaps
+	var err error
+	if Listens(l) {
+		err = os.Remove(l.path)
 	}
 	if l.folder != "" {
 		err = errors.Join(err, os.RemoveAll(l.folder))

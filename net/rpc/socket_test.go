@@ -90,6 +90,40 @@ func TestNothingElseIsTakenForASocket(t *testing.T) {
 	}
 }
 
+// TestSocketOfAnother leaves alone what another server has made in the place of a socket.
+func TestSocketOfAnother(t *testing.T) {
+	folder := t.TempDir()
+	first, err := Listen(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !Listens(first) {
+		t.Error("a new socket is not there")
+	}
+	if err := os.Remove(filepath.Join(folder, SocketFile)); err != nil { // as with the repository
+		t.Fatal(err)
+	}
+	if Listens(first) {
+		t.Error("a socket that is gone is there")
+	}
+	second, err := Listen(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if Listens(first) || !Listens(second) {
+		t.Error("the socket is the first one's")
+	}
+	if err := first.Close(); err != nil {
+		t.Error(err)
+	}
+	if !Listens(second) {
+		t.Error("the first one has removed the second one's socket")
+	}
+	if err := second.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStrangersAreTurnedAway sends a server what is no greeting, or not one that it
 // understands, and then what has no place in a conversation.
 func TestStrangersAreTurnedAway(t *testing.T) {
