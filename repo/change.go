@@ -186,7 +186,7 @@ func (c *change) entry(ctx context.Context, verb string) (*oplog.Entry, error) {
 		record(&entry.Refs, "HEAD", c.head.old, c.head.new)
 	}
 	if c.config != nil {
-		entry.Refs = append(entry.Refs, oplog.Change{Name: configFile, Before: encodeConfig(r.config), After: encodeConfig(*c.config)})
+		entry.Refs = append(entry.Refs, oplog.Change{Name: configFile, Before: encodeConfig(r.config()), After: encodeConfig(*c.config)})
 	}
 	for _, p := range c.pools {
 		record(&entry.Pools, string(p.branch), p.from.Place, p.from.Place)

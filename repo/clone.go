@@ -167,7 +167,7 @@ func (cl *cloning) genesis(ctx context.Context, r *Repo, w store.Writer, owner b
 		return branch.Block{}, err
 	}
 	if len(cl.req.Tables) > 0 {
-		next := r.config
+		next := r.config()
 		next.Partial = &Partial{Tables: cl.req.Tables}
 		r.setConfig(next)
 	}
@@ -234,7 +234,9 @@ func (cl *cloning) fill(ctx context.Context, r *Repo, w store.Writer, l *branch.
 	*cl.out = Cloned{
 		Branch: b.Name, Head: head.ID, Height: head.Height, Branches: cl.refs.Branches, Lacking: r.Lacking(), Tags: tags, Transfer: rc.Transfer,
 	}
-	r.config.Remotes = map[ref.Name]string{cl.req.Remote: cl.req.From}
+	c := r.config()
+	c.Remotes = map[ref.Name]string{cl.req.Remote: cl.req.From}
+	r.setConfig(c)
 	return cl.setRefs(ctx, r, own, tags)
 }
 
@@ -263,7 +265,7 @@ func (cl *cloning) admit(ctx context.Context, r *Repo, rc *receiver, start ref.B
 		if err != nil {
 			return err
 		}
-		next := r.config
+		next := r.config()
 		if next.Partial, err = next.Partial.with(cuts); err != nil {
 			return err
 		}

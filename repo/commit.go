@@ -94,7 +94,7 @@ func (r *Repo) signers(ctx context.Context, l *branch.Ledger, as string) (sealer
 	if as == "" {
 		as = r.opts.Identity
 	}
-	if as == r.config.Owner {
+	if as == r.config().Owner {
 		return sealer, sealer, nil
 	}
 	if author, err = r.signer(ctx, as); err != nil {

@@ -42,12 +42,18 @@ var (
 )
 
 // directoryHead returns the newest block of the Directory.
-func (c *config) directoryHead() object.Hash {
+func (c config) directoryHead() object.Hash {
 	if c.Head.IsZero() {
 		return c.Directory
 	}
 	return c.Head
 }
+
+// config returns the configuration as it was last looked at. Its map is not to be changed.
+func (r *Repo) config() config { return *r.settings.Load() }
+
+// setConfig takes in a configuration that has been read or written.
+func (r *Repo) setConfig(c config) { r.settings.Store(&c) }
 
 func readConfig(fs billy.Filesystem) (config, error) {
 	f, err := fs.Open(configFile)

@@ -83,7 +83,7 @@ func (r *Repo) Conflicts(ctx context.Context, rev string, fn func(Conflict) erro
 		if len(group) == 0 {
 			return nil
 		}
-		list, err := r.conflictsOf(ctx, r.led, group[0].Block, group, true)
+		list, err := r.conflictsOf(ctx, r.led(), group[0].Block, group, true)
 		group = group[:0]
 		for i := range list {
 			if err == nil {

@@ -79,11 +79,11 @@ func TestConflictsAgreeWithTheBlock(t *testing.T) {
 // compareConflicts compares conflicts with the exclusions that a block committed.
 func compareConflicts(t *testing.T, r *Repo, block object.Hash, told map[TxID]Conflict) int {
 	t.Helper()
-	b, err := r.led.Block(t.Context(), block)
+	b, err := r.led().Block(t.Context(), block)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := r.led.Body(t.Context(), b)
+	body, err := r.led().Body(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,7 +69,9 @@ func create(ctx context.Context, fs billy.Filesystem, opts Options, made creatio
 	if err != nil {
 		return nil, err
 	}
-	r.config.Directory = block.ID
+	c := r.config()
+	c.Directory = block.ID
+	r.setConfig(c)
 	dir, err := directory.Load(ctx, w, block.ID)
 	if err != nil {
 		return nil, err
@@ -78,10 +80,10 @@ func create(ctx context.Context, fs billy.Filesystem, opts Options, made creatio
 	if err := made.fill(ctx, r, w, l, owner); err != nil {
 		return nil, err
 	}
-	if err := writeConfig(fs, r.config); err != nil {
+	if err := writeConfig(fs, r.config()); err != nil {
 		return nil, err
 	}
-	r.led = l
+	r.loaded.Store(l)
 	return r, nil
 }
 

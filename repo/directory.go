@@ -82,16 +82,14 @@ func (r *Repo) directoryNow(ctx context.Context) (*directory.Directory, error) {
 	return l.Directory, nil
 }
 
-// refreshDirectory looks in the configuration for the newest block of the Directory, and for
-// whose key seals.
+// refreshDirectory looks in the configuration for the newest block of the Directory, for
+// whose key seals, and for whatever else another process may have changed.
 func (r *Repo) refreshDirectory() error {
 	c, err := readConfig(r.fs)
 	if err != nil {
 		return err
 	}
-	r.opening.Lock()
-	defer r.opening.Unlock()
-	r.config.Head, r.config.Owner = c.Head, c.Owner
+	r.setConfig(c)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (r *Repo) Log(ctx context.Context, rev string, limit int, fn func(Block) er
 		if b.Parent.IsZero() {
 			return nil
 		}
-		if b, err = r.led.Block(ctx, b.Parent); err != nil {
+		if b, err = r.led().Block(ctx, b.Parent); err != nil {
 			return err
 		}
 	}
@@ -339,11 +339,11 @@ func (r *Repo) rowBefore(ctx context.Context, b branch.Block, k []byte) ([]byte,
 	if b.Parent.IsZero() {
 		return nil, nil, nil
 	}
-	parent, err := r.led.Block(ctx, b.Parent)
+	parent, err := r.led().Block(ctx, b.Parent)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := r.viewOf(ctx, r.led, parent)
+	v, err := r.viewOf(ctx, r.led(), parent)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -356,7 +356,7 @@ func (r *Repo) rowBefore(ctx context.Context, b branch.Block, k []byte) ([]byte,
 
 // blame fills in the block, and the last batch in it that names the row and field.
 func (r *Repo) blame(ctx context.Context, b branch.Block, k []byte, out []Blamed, fields []int) error {
-	body, err := r.led.Body(ctx, b)
+	body, err := r.led().Body(ctx, b)
 	if err != nil {
 		return err
 	}
@@ -364,11 +364,11 @@ func (r *Repo) blame(ctx context.Context, b branch.Block, k []byte, out []Blamed
 		out[i].Block, out[i].Height, out[i].Time = b.ID, b.Height, timeOf(b.TimeMillis)
 	}
 	for e := range body.Entries {
-		batch, err := r.led.Batch(ctx, body.Entries[e].Batch)
+		batch, err := r.led().Batch(ctx, body.Entries[e].Batch)
 		if err != nil {
 			return err
 		}
-		touched, err := r.led.Touches(ctx, batch, body.Entries[e].Runs, k)
+		touched, err := r.led().Touches(ctx, batch, body.Entries[e].Runs, k)
 		if err != nil {
 			return err
 		}

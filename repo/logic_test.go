@@ -181,7 +181,7 @@ func TestPicksAndReplaysAskNobody(t *testing.T) {
 	quarrel(t, r, "on *: sum;")
 	field, err := r.Resolve(t.Context(), "field")
 	must(t, err)
-	body, err := r.led.Body(t.Context(), field)
+	body, err := r.led().Body(t.Context(), field)
 	must(t, err)
 	tx := TxID{body.Entries[0].Batch, 0}
 	if picked, err := r.CherryPick(t.Context(), tx.String(), ""); !errors.Is(err, ErrConflict) || picked.Resolved != 0 {

@@ -94,7 +94,7 @@ func printed(s oracle.State) string {
 // compareAccount compares the verdict on every transaction that a head has decided.
 func (tr *trial) compareAccount(tw *twin, at object.Hash, want *oracle.Block) {
 	tr.t.Helper()
-	l := tw.r.led
+	l := tw.r.led()
 	b, err := l.Block(tr.t.Context(), at)
 	tr.must(err)
 	account := want.Account()
@@ -119,7 +119,7 @@ func (tr *trial) compareAccount(tw *twin, at object.Hash, want *oracle.Block) {
 // compareBlock compares what a new block decided, transaction for transaction.
 func (tr *trial) compareBlock(tw *twin, at object.Hash, want *oracle.Block) {
 	tr.t.Helper()
-	b, err := tw.r.led.Block(tr.t.Context(), at)
+	b, err := tw.r.led().Block(tr.t.Context(), at)
 	tr.must(err)
 	for _, link := range []struct {
 		got  object.Hash
@@ -132,7 +132,7 @@ func (tr *trial) compareBlock(tw *twin, at object.Hash, want *oracle.Block) {
 			tr.fail("block %s is linked to %s, the oracle's to %+v", at.Short(), link.got.Short(), link.want)
 		}
 	}
-	body, err := tw.r.led.Body(tr.t.Context(), b)
+	body, err := tw.r.led().Body(tr.t.Context(), b)
 	tr.must(err)
 	var got, expected []string
 	for i := range body.Entries {
@@ -214,9 +214,9 @@ func (tr *trial) nameForced(tw *twin, at object.Hash, want oracle.Answer) {
 	if len(want.Forced) == 0 {
 		return
 	}
-	b, err := tw.r.led.Block(tr.t.Context(), at)
+	b, err := tw.r.led().Block(tr.t.Context(), at)
 	tr.must(err)
-	body, err := tw.r.led.Body(tr.t.Context(), b)
+	body, err := tw.r.led().Body(tr.t.Context(), b)
 	tr.must(err)
 	tr.named(body.Entries[len(body.Entries)-1].Batch, want.Forced)
 }

@@ -182,9 +182,9 @@ func (tr *trial) once(tw *twin, name ref.Name) {
 	tr.t.Helper()
 	where := map[string]string{}
 	for b := tr.headOf(tw, name); !b.IsZero(); {
-		block, err := tw.r.led.Block(tr.t.Context(), b)
+		block, err := tw.r.led().Block(tr.t.Context(), b)
 		tr.must(err)
-		body, err := tw.r.led.Body(tr.t.Context(), block)
+		body, err := tw.r.led().Body(tr.t.Context(), block)
 		tr.must(err)
 		for i := range body.Entries {
 			for _, line := range entryLines(&body.Entries[i]) {
@@ -277,9 +277,9 @@ func TestOracleOnePolicy(t *testing.T) {
 // decisionsOf writes down the rows at a merge, what it decided and what it answers.
 func decisionsOf(tr *trial, tw *twin, m Merged) string {
 	tr.t.Helper()
-	b, err := tw.r.led.Block(tr.t.Context(), m.Block)
+	b, err := tw.r.led().Block(tr.t.Context(), m.Block)
 	tr.must(err)
-	body, err := tw.r.led.Body(tr.t.Context(), b)
+	body, err := tw.r.led().Body(tr.t.Context(), b)
 	tr.must(err)
 	lines := []string{fmt.Sprintf("%d applied, %d excluded, %d already", m.Applied, len(m.Excluded), m.Already), printed(tr.rows(tw, m.Block))}
 	for i := range body.Entries {

@@ -171,11 +171,11 @@ func (r *Repo) Excluded(ctx context.Context, rev string, fn func(Exclusion) erro
 	if err != nil {
 		return err
 	}
-	open, err := openHere(ctx, r.led, b)
+	open, err := openHere(ctx, r.led(), b)
 	if err != nil {
 		return err
 	}
-	return findExclusions(ctx, r.led, b, open, func(list []Exclusion) error {
+	return findExclusions(ctx, r.led(), b, open, func(list []Exclusion) error {
 		for i := range list {
 			if err := fn(list[i]); err != nil {
 				return err
@@ -317,7 +317,7 @@ func (r *Repo) Why(ctx context.Context, what string) (Story, error) {
 	if err != nil {
 		return Story{}, err
 	}
-	l := r.led
+	l := r.led()
 	branches, err := r.refs.Branches(ctx)
 	if err != nil {
 		return Story{}, err

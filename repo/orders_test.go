@@ -30,10 +30,10 @@ func validateAll(t testing.TB, r *Repo) {
 	t.Helper()
 	b, err := r.Resolve(t.Context(), "")
 	for err == nil {
-		if err = r.led.Validate(t.Context(), b); err != nil || b.Parent.IsZero() {
+		if err = r.led().Validate(t.Context(), b); err != nil || b.Parent.IsZero() {
 			break
 		}
-		b, err = r.led.Block(t.Context(), b.Parent)
+		b, err = r.led().Block(t.Context(), b.Parent)
 	}
 	if err != nil {
 		t.Fatal(err)

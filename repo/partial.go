@@ -127,13 +127,7 @@ func (p *Partial) with(cuts map[object.Hash]bool) (*Partial, error) {
 
 // Lacking says what this clone lacks of what it was cloned from, nil if nothing. The result
 // is not to be changed.
-func (r *Repo) Lacking() *Partial { return r.lacks.Load() }
-
-// setConfig takes in a configuration that has been read or written.
-func (r *Repo) setConfig(c config) {
-	r.config = c
-	r.lacks.Store(c.Partial)
-}
+func (r *Repo) Lacking() *Partial { return r.settings.Load().Partial }
 
 // isFiltered says whether rows of some tables only are here.
 func (r *Repo) isFiltered() bool { return r.Lacking().rows() != nil }

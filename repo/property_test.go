@@ -123,7 +123,7 @@ func (h *history) block(rev string) branch.Block {
 
 func (h *history) missing(target, source branch.Block) uint64 {
 	var n uint64
-	l := h.r.led
+	l := h.r.led()
 	err := branch.Missing(h.t.Context(), l.Account(target), l.Account(source), func(e branch.AccountEntry) error {
 		for _, run := range e.Runs {
 			n += run.Count
@@ -161,11 +161,11 @@ func TestRandomHistories(t *testing.T) {
 			t.Logf("seed %d", seed)
 			h := runHistory(t, seed, 60, 1)
 			for _, id := range h.heads {
-				b, err := h.r.led.Block(t.Context(), id)
+				b, err := h.r.led().Block(t.Context(), id)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if err := h.r.led.Validate(t.Context(), b); err != nil {
+				if err := h.r.led().Validate(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
 			}

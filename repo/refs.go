@@ -60,7 +60,7 @@ func (r *Repo) draftBranch(ctx context.Context, name ref.Name, at string) (ref.B
 	}
 	nonce := r.now()
 	b := ref.Branch{
-		Name: name, ID: object.BranchID(r.config.Directory, start, string(name), nonce), Root: start, Head: start, Nonce: nonce, Parent: parent,
+		Name: name, ID: object.BranchID(r.config().Directory, start, string(name), nonce), Root: start, Head: start, Nonce: nonce, Parent: parent,
 	}
 	if _, err := r.refs.Branch(ctx, name); err == nil {
 		return ref.Branch{}, fmt.Errorf("branch %s: %w", name, ref.ErrExists)

@@ -90,10 +90,9 @@ type Progress struct {
 // changes wait for each other.
 type Repo struct {
 	opts     Options
-	config   config
-	lacks    atomic.Pointer[Partial] // what config says, for readers beside a change
-	borrowed bool                    // from the Repo that has opened it
-	led      *branch.Ledger
+	borrowed bool // from the Repo that has opened it
+	settings atomic.Pointer[config]
+	loaded   atomic.Pointer[branch.Ledger] // by what the settings say
 	*opened
 }
 
@@ -109,7 +108,7 @@ type opened struct {
 	directories *directory.Set
 	keys        *key.Cache
 
-	opening sync.Mutex // held by who sets disk, or led of any caller
+	opening sync.Mutex // held by who sets disk, or a caller's ledger
 	disk    store.Store
 }
 
@@ -203,7 +202,7 @@ func (r *Repo) As(ctx context.Context, opts Options) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Directory != r.config.Directory {
+	if c.Directory != r.config().Directory {
 		return nil, ErrReplaced
 	}
 	out := &Repo{opts: opts.withDefaults(), borrowed: true, opened: r.opened}
@@ -227,7 +226,8 @@ func (r *Repo) Close() error {
 		return nil
 	}
 	err := r.disk.Close()
-	r.disk, r.led = nil, nil
+	r.disk = nil
+	r.loaded.Store(nil)
 	return err
 }
 
@@ -295,9 +295,9 @@ func (r *Repo) chain() (branch.Chain, error) {
 func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 	r.opening.Lock()
 	defer r.opening.Unlock()
-	head := r.config.directoryHead()
-	if r.led != nil && r.led.Directory.ID == head {
-		return r.led, nil
+	head := r.config().directoryHead()
+	if l := r.led(); l != nil && l.Directory.ID == head {
+		return l, nil
 	}
 	disk, err := r.objects()
 	if err != nil {
@@ -307,9 +307,13 @@ func (r *Repo) ledger(ctx context.Context) (*branch.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.led = r.ledgerOver(disk, dir)
-	return r.led, nil
+	l := r.ledgerOver(disk, dir)
+	r.loaded.Store(l)
+	return l, nil
 }
+
+// led returns what ledger has opened, nil if nothing.
+func (r *Repo) led() *branch.Ledger { return r.loaded.Load() }
 
 func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Ledger {
 	return &branch.Ledger{
@@ -333,7 +337,7 @@ func (r *Repo) owner(ctx context.Context, l *branch.Ledger) (branch.Signer, erro
 		return branch.Signer{}, err
 	}
 	r.opening.Lock()
-	name := r.config.Owner
+	name := r.config().Owner
 	r.opening.Unlock()
 	s, err := r.signer(ctx, name)
 	if err != nil {

@@ -35,7 +35,7 @@ type pooled struct {
 // refRoots adds everything that refs lead to. What is damaged goes to fault, which says
 // whether to go on without.
 func (r *Repo) refRoots(ctx context.Context, to *roots, fault func(error) error) (refs uint64, err error) {
-	to.blocks = append(to.blocks, r.config.directoryHead())
+	to.blocks = append(to.blocks, r.config().directoryHead())
 	branches, err := r.refs.Branches(ctx)
 	if err := fault(err); err != nil {
 		return 0, err

@@ -70,11 +70,11 @@ func (r *Repo) Schedule(ctx context.Context, rev string) (Schedule, error) {
 	if err != nil {
 		return Schedule{}, err
 	}
-	tree, err := r.led.Tree(ctx, b)
+	tree, err := r.led().Tree(ctx, b)
 	if err != nil {
 		return Schedule{}, err
 	}
-	data, err := object.Join(ctx, r.led.Objects, b.Receipts, object.MaxLargeBytes)
+	data, err := object.Join(ctx, r.led().Objects, b.Receipts, object.MaxLargeBytes)
 	if err != nil {
 		return Schedule{}, err
 	}
@@ -91,7 +91,7 @@ func (r *Repo) Schedule(ctx context.Context, rev string) (Schedule, error) {
 			costs = append(costs, uint32(min(max(run.Receipt.Cost, 1), 1<<31)))
 		}
 	}
-	hot, err := r.led.Hot(ctx, b, tree, scheduleHotRows)
+	hot, err := r.led().Hot(ctx, b, tree, scheduleHotRows)
 	if err != nil {
 		return Schedule{}, err
 	}

@@ -223,7 +223,7 @@ func TestCloneThatEndsAtARevision(t *testing.T) {
 			if c.Head != v1.ID || c.Branch != "master" || len(c.Branches) != 0 || len(c.Tags) != 1 || head(t, r) != v1.ID {
 				t.Errorf("at %s: %+v", at, c)
 			}
-			if has, err := r.led.Objects.Has(ctx, head(t, up)); has || err != nil {
+			if has, err := r.led().Objects.Has(ctx, head(t, up)); has || err != nil {
 				t.Errorf("at %s: what is later came, too", at)
 			}
 			if v := sound(t, r); v.Blocks != 5 {

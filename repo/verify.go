@@ -113,7 +113,7 @@ func (v *verification) tag(ctx context.Context, t ref.Tag) error {
 	if t.Object.IsZero() {
 		return nil
 	}
-	l := v.repo.led
+	l := v.repo.led()
 	data, err := l.Objects.Get(ctx, t.Object)
 	if err != nil {
 		return err
