@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,15 +26,33 @@ import (
 )
 
 // TestStoriesServed tells all stories again, with a server behind every repository: nobody
-// can see a difference. Stories to which a server makes no sense say [served] skip.
+// can see a difference. Stories to which a server makes no sense say [served] skip. Between
+// them the stories use every verb of the door.
 func TestStoriesServed(t *testing.T) {
+	var verbs sync.Map // that were called
+	t.Run("stories", func(t *testing.T) { tellServed(t, &verbs) })
+	if f := flag.Lookup("test.run"); f.Value.String() != "" && f.Value.String() != t.Name() {
+		return // only some were told
+	}
+	for m := range reflect.TypeFor[repo.Door]().Methods() {
+		if _, called := verbs.Load(m.Name); !called && !slices.Contains(unheard, m.Name) {
+			t.Errorf("no story comes to %s through a socket", m.Name)
+		}
+	}
+}
+
+// unheard are the verbs that no story can come to: the end, what is shown on terminals only,
+// and what programs use.
+var unheard = []string{"Close", "InTheWay", "Submit", "Submission", "SubmitLines", "Followed"}
+
+func tellServed(t *testing.T, verbs *sync.Map) {
 	params := storyParams(t, true)
 	setup := params.Setup
 	params.Setup = func(env *testscript.Env) error {
 		if err := setup(env); err != nil {
 			return err
 		}
-		v, err := newServers(env.Getenv("STORY_CLOCK"))
+		v, err := newServers(env.Getenv("STORY_CLOCK"), verbs)
 		if err != nil {
 			return err
 		}
@@ -63,7 +84,8 @@ func arrive(control, repository string) {
 type servers struct {
 	folder  string
 	control net.Listener
-	clock   string // the story's
+	clock   string    // the story's
+	verbs   *sync.Map // that were called
 	ctx     context.Context
 	cancel  context.CancelFunc
 	serving sync.WaitGroup
@@ -74,7 +96,7 @@ type servers struct {
 	open []*repo.Repo
 }
 
-func newServers(clock string) (*servers, error) {
+func newServers(clock string, verbs *sync.Map) (*servers, error) {
 	folder, err := os.MkdirTemp("", "story-*") // whose path is short
 	if err != nil {
 		return nil, err
@@ -83,7 +105,7 @@ func newServers(clock string) (*servers, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &servers{folder: folder, control: control, clock: clock}
+	v := &servers{folder: folder, control: control, clock: clock, verbs: verbs}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.serving.Go(func() {
 		for {
@@ -137,7 +159,10 @@ func (v *servers) serve(path string) {
 			env := v.environment()
 			return r.As(ctx, env.options(caller, path, tell))
 		},
-		Called: func(rpc.Caller, string, time.Duration, error) { v.called.Add(1) },
+		Called: func(_ rpc.Caller, verb string, _ time.Duration, _ error) {
+			v.called.Add(1)
+			v.verbs.Store(verb, true)
+		},
 	}
 	v.serving.Go(func() { _ = s.Serve(v.ctx, l) })
 }
