@@ -37,9 +37,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	name := args[0]
 	cmd := exec.Command("aergo", append([]string{"daemon", "--json"}, args[1:]...)...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, v := range []string{"AERGO_HOME", "AERGO_IDENTITY", "STORY_CLOCK", "TZ", "PATH", "GORACE"} {
-		cmd.Env = append(cmd.Env, v+"="+ts.Getenv(v))
-	}
+	cmd.Env = storyEnviron(ts)
 	log, err := os.Create(ts.MkAbs(name + ".log"))
 	ts.Check(err)
 	cmd.Stderr = log

@@ -55,6 +55,8 @@ func shapes() map[string]any {
 		"fetch":                 &fetchedJSON{},
 		"pull":                  &pulledJSON{},
 		"push":                  &pushedJSON{},
+		"daemon":                &daemonJSON{},
+		"daemon --show-config":  &settingJSON{},
 		"verify":                &verifiedJSON{},
 		"fsck":                  &fsckJSON{},
 		"gc":                    &gcJSON{},

@@ -107,6 +107,7 @@ func storyParams(t *testing.T, served bool) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": cmdExits, "keep": cmdKeep, "remember": cmdRemember, "unchanged": cmdUnchanged, "hold": cmdHold, "release": cmdRelease,
 			"serve": cmdServe, "unserve": cmdUnserve, "throttle": cmdThrottle,
+			"keep-line": cmdKeepLine, "recipe": cmdRecipe, "jobs": cmdJobs, "accounted": cmdAccounted,
 		},
 	}
 }
