@@ -15,7 +15,9 @@ import (
 	"aergo/repo/ref"
 )
 
-const inboxesFolder = "inboxes"
+// InboxesFolder, in a repository's folder, holds what was accepted and is in no block yet. It is
+// there once something was.
+const InboxesFolder = "inboxes"
 
 // intake accepts submissions. It has a lock of its own beside the repository's, so that who
 // submits waits neither for a long import nor for a block; who needs both takes the
@@ -94,7 +96,7 @@ var ErrClosed = errors.New("repository is closed")
 func (in *intake) queue(name ref.Name) *queue {
 	q := in.queues[name]
 	if q == nil {
-		q = &queue{inbox: branch.NewInbox(in.home.fs, path.Join(inboxesFolder, string(name)))}
+		q = &queue{inbox: branch.NewInbox(in.home.fs, path.Join(InboxesFolder, string(name)))}
 		in.queues[name] = q
 	}
 	return q

@@ -56,7 +56,7 @@ func (r *Repo) KeepSealing(ctx context.Context, p SealPolicy) error {
 
 // sealAll seals what is accepted for every branch. It returns the first failure.
 func (r *Repo) sealAll(ctx context.Context, report func(SealedSubmissions, error)) error {
-	infos, err := r.fs.ReadDir(inboxesFolder)
+	infos, err := r.fs.ReadDir(InboxesFolder)
 	if err != nil {
 		return ignore(err, os.ErrNotExist)
 	}

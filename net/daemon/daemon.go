@@ -86,6 +86,7 @@ func Start(ctx context.Context, opts Options) (*Daemon, error) {
 	}
 	d := &Daemon{opts: opts, log: newLogger(opts, level), streams: map[*watched]bool{}, unlock: func() {}}
 	d.repositories = NewRepositories(opts.Settings.Root, opts.Settings.OpenRepositories, opts.Repository)
+	d.repositories.tend = d.seal
 	if err := d.start(ctx); err != nil {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
 	}
@@ -93,6 +94,7 @@ func Start(ctx context.Context, opts Options) (*Daemon, error) {
 	if err != nil {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
 	}
+	d.sealLeft(ctx, names)
 	d.ready.Store(true)
 	d.log.Info("ready", "root", opts.Settings.Root, "peer", string(d.peers.ID()), "repositories", len(names))
 	return d, nil

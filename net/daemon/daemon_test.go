@@ -62,6 +62,36 @@ func TestCloneAndPush(t *testing.T) {
 	}
 }
 
+// What is submitted is answered at once, and is in a block soon, also when the daemon was stopped
+// in between.
+func TestSubmissionsBecomeBlocks(t *testing.T) {
+	w := newWorld(t)
+	w.init("a")
+	d := w.start(nil)
+	clone, err := w.clone(d, "ada", "a")
+	must(t, err)
+	submit := func(k string, wait bool) repo.SubmittedLines {
+		line := strings.NewReader(`{"op":"put","table":"t","key":"` + k + `","fields":{"n":1}}`)
+		out, err := clone.SubmitLines(t.Context(), line, repo.SubmitRequest{Remote: "origin", Wait: wait})
+		must(t, err)
+		return out
+	}
+	if out := submit("x", true); out.State != repo.SubmissionSealed || out.Changed {
+		t.Errorf("%+v", out.Submitted)
+	}
+	submit("y", false)
+	must(t, d.Stop(t.Context()))
+	again := w.start(nil)
+	must(t, again.Repositories().Use(t.Context(), "a", func(r *repo.Repo) error {
+		for _, k := range []string{"x", "y"} {
+			if _, err := r.Get(t.Context(), "t", k, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // Commands on this machine come through a socket, to the repository that is there when they come.
 func TestSockets(t *testing.T) {
 	w := newWorld(t)

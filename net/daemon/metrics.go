@@ -18,8 +18,10 @@ type metrics struct {
 	conversations *prometheus.HistogramVec // seconds, by how they ended
 	merges        *prometheus.HistogramVec // seconds, by what became of them
 	calls         *prometheus.HistogramVec // seconds, by verb and what became of them
-	bytes         *prometheus.CounterVec   // by direction
-	denials       *prometheus.CounterVec   // by verb
+	submissions   *prometheus.HistogramVec // seconds until the receipt, by what became of them
+	sealed        prometheus.Counter
+	bytes         *prometheus.CounterVec // by direction
+	denials       *prometheus.CounterVec // by verb
 	panics        prometheus.Counter
 }
 
@@ -36,6 +38,10 @@ func newMetrics(d *Daemon) *metrics {
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "aergo_call_seconds", Help: "Calls of commands on this machine, by verb and what became of them.", Buckets: seconds,
 		}, []string{"verb", "outcome"}),
+		submissions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "aergo_submission_seconds", Help: "Submissions until their receipt, by what became of them.", Buckets: seconds,
+		}, []string{"outcome"}),
+		sealed: prometheus.NewCounter(prometheus.CounterOpts{Name: "aergo_sealed_batches_total", Help: "Submitted batches that are in blocks."}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "aergo_transfer_bytes_total", Help: "Bytes of conversations with peers, by direction.",
 		}, []string{"direction"}),
@@ -47,7 +53,7 @@ func newMetrics(d *Daemon) *metrics {
 	gauge := func(name, help string, value func() int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
 	}
-	m.registry.MustRegister(m.conversations, m.merges, m.calls, m.bytes, m.denials, m.panics,
+	m.registry.MustRegister(m.conversations, m.merges, m.calls, m.submissions, m.sealed, m.bytes, m.denials, m.panics,
 		gauge("aergo_peers", "Peers that are connected.", func() int { return len(d.peers.Peers()) }),
 		gauge("aergo_conversations", "Conversations that go on.", func() int { return int(d.talking.Load()) }),
 		gauge("aergo_merging", "Merges that go on or wait for each other.", func() int { return int(d.merging.Load()) }),

@@ -26,6 +26,8 @@ type Repositories struct {
 	root    string
 	options func(folder string) (repo.Options, error)
 	limit   int
+	// tend runs as long as a repository is open, until ctx ends; nil is nothing.
+	tend func(ctx context.Context, name string, r *repo.Repo)
 
 	mu     sync.Mutex
 	open   map[string]*opened
@@ -39,6 +41,7 @@ type opened struct {
 	repo  *repo.Repo
 	err   error
 	at    fs.FileInfo // its folder
+	end   func()      // ends what tends it, and waits for that
 	users int
 	last  uint64 // use
 }
@@ -141,7 +144,7 @@ func (r *Repositories) take(ctx context.Context, name string) (*opened, error) {
 		}
 		o = &opened{ready: make(chan struct{}), at: info}
 		r.open[name] = o
-		go r.fill(o, folder)
+		go r.fill(o, name, folder)
 	}
 	o.users++
 	r.uses++
@@ -162,13 +165,23 @@ func (r *Repositories) take(ctx context.Context, name string) (*opened, error) {
 	return o, nil
 }
 
-func (r *Repositories) fill(o *opened, folder string) {
+func (r *Repositories) fill(o *opened, name, folder string) {
 	defer close(o.ready)
 	opts, err := r.options(folder)
 	if err == nil {
 		o.repo, err = repo.Open(osfs.New(folder, osfs.WithBoundOS()), opts)
 	}
 	o.err = err
+	if err != nil || r.tend == nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var tending sync.WaitGroup
+	tending.Go(func() { r.tend(ctx, name, o.repo) })
+	o.end = func() {
+		cancel()
+		tending.Wait()
+	}
 }
 
 // giveBack ends a use, and closes what is open beyond the limit and not used.
@@ -233,6 +246,9 @@ func (o *opened) close() error {
 	<-o.ready
 	if o.repo == nil {
 		return nil
+	}
+	if o.end != nil {
+		o.end()
 	}
 	return o.repo.Close()
 }

@@ -83,6 +83,28 @@ func (s served) Merge(ctx context.Context, from repo.Source, req repo.RemoteMerg
 	return out, err
 }
 
+// Submit implements repo.Submitter.
+func (s served) Submit(ctx context.Context, what repo.Submission) (out repo.Submitted, err error) {
+	began := time.Now()
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		out, err = r.Submit(ctx, what)
+		return err
+	})
+	s.d.metrics.submissions.WithLabelValues(outcome(err)).Observe(time.Since(began).Seconds())
+	return out, err
+}
+
+// Submission implements repo.Submitter.
+func (s served) Submission(ctx context.Context, name ref.Name, batch object.Hash, wait bool) (out repo.Submitted, err error) {
+	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		out, err = r.Submission(ctx, name, batch, wait)
+		return err
+	})
+	return out, err
+}
+
+var _ repo.Submitter = served{}
+
 // source is the objects of a repository.
 type source struct{ served }
 
