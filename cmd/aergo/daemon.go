@@ -24,7 +24,8 @@ type daemonJSON struct {
 	Addresses    []string `json:"addresses"`
 	Root         string   `json:"root"`
 	Repositories []string `json:"repositories"`
-	Status       string   `json:"status,omitempty"` // URL of /healthz, /readyz and /metrics
+	Status       string   `json:"status,omitempty"`  // URL of /healthz, /readyz and /metrics
+	Gateway      string   `json:"gateway,omitempty"` // URL of the HTTP gateway
 }
 
 // settingJSON is a setting of a daemon.
@@ -76,6 +77,7 @@ Without a root it is the folder that you are in.`,
 			f.NoOptDefVal = "true"
 		}
 	}
+	c.AddCommand(newDaemonToken(a))
 	c.Flags().StringVar(&config, "config", "", "read the settings in `FILE`")
 	c.Flags().BoolVar(&show, "show-config", false, "print the settings, and where each comes from, and end")
 	return c
@@ -190,7 +192,7 @@ func (a *app) announce(d *daemon.Daemon, settings daemon.Settings) error {
 		return err
 	}
 	out := daemonJSON{
-		Peer: string(d.ID()), Addresses: []string{}, Root: settings.Root, Repositories: append([]string{}, names...), Status: d.StatusURL(),
+		Peer: string(d.ID()), Addresses: []string{}, Root: settings.Root, Repositories: append([]string{}, names...), Status: d.StatusURL(), Gateway: d.GatewayURL(),
 	}
 	for _, at := range d.Addresses() {
 		out.Addresses = append(out.Addresses, at.String())
@@ -208,6 +210,9 @@ func (a *app) announce(d *daemon.Daemon, settings daemon.Settings) error {
 		}
 		if out.Status != "" {
 			a.ui.Note("health, readiness and metrics at %s", out.Status)
+		}
+		if out.Gateway != "" {
+			a.ui.Note("repositories as pages and as JSON at %s", out.Gateway)
 		}
 	}
 	return errors.Join(err, a.ui.Flush())

@@ -56,6 +56,7 @@ func shapes() map[string]any {
 		"pull":                  &pulledJSON{},
 		"push":                  &pushedJSON{},
 		"daemon":                &daemonJSON{},
+		"daemon token":          &tokenJSON{},
 		"daemon --show-config":  &settingJSON{},
 		"verify":                &verifiedJSON{},
 		"fsck":                  &fsckJSON{},

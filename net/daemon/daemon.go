@@ -60,7 +60,8 @@ type Daemon struct {
 	peers        *peer.Host
 	transfers    *transfer.Server
 	sockets      *sockets
-	status       *statusServer
+	status       *web
+	gateway      *web
 	unlock       func()
 
 	ready   atomic.Bool
@@ -137,6 +138,11 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.metrics = newMetrics(d)
 	if at := d.opts.Settings.Status; at != "" {
 		if d.status, err = d.startStatus(at); err != nil {
+			return err
+		}
+	}
+	if at := d.opts.Settings.Gateway; at != "" {
+		if d.gateway, err = d.startGateway(at); err != nil {
 			return err
 		}
 	}
@@ -230,12 +236,10 @@ func (d *Daemon) ID() peer.ID { return d.peers.ID() }
 func (d *Daemon) Repositories() *Repositories { return d.repositories }
 
 // StatusURL returns where health, readiness and metrics are, empty if nowhere.
-func (d *Daemon) StatusURL() string {
-	if d.status == nil {
-		return ""
-	}
-	return d.status.url()
-}
+func (d *Daemon) StatusURL() string { return d.status.url() }
+
+// GatewayURL returns where the HTTP gateway is, empty if nowhere.
+func (d *Daemon) GatewayURL() string { return d.gateway.url() }
 
 // Ready says whether peers are served.
 func (d *Daemon) Ready() bool { return d.ready.Load() }
@@ -267,11 +271,9 @@ func (d *Daemon) close(ctx context.Context) error {
 	if d.peers != nil {
 		err = d.peers.Close()
 	}
-	if d.status != nil {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		err = errors.Join(err, d.status.stop(ctx))
-	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err = errors.Join(err, d.gateway.stop(ctx), d.status.stop(ctx))
 	err = errors.Join(err, d.repositories.Close())
 	d.unlock()
 	return err

@@ -15,6 +15,7 @@ import (
 	"aergo/net/transfer"
 	"aergo/repo"
 	"aergo/repo/lock"
+	"aergo/repo/object"
 )
 
 func get(t *testing.T, url string) (int, string) {
@@ -175,6 +176,52 @@ type asked func(req Request)
 func (a asked) Allow(_ context.Context, _ *repo.Repo, req Request) error {
 	a(req)
 	return nil
+}
+
+// The gateway shows everybody what everybody may read, and who bears a token what that one may.
+func TestGatewayAndTokens(t *testing.T) {
+	w := newWorld(t)
+	w.init("private")
+	w.init("open")
+	d := w.start(func(o *Options) { o.Settings.Readable, o.Settings.Gateway = []string{"open"}, "127.0.0.1:0" })
+	ask := func(token, path string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.GatewayURL()+path, nil)
+		must(t, err)
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		must(t, err)
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		must(t, err)
+		return resp.StatusCode, string(body)
+	}
+	const list = "/api/v1/repositories"
+	if code, body := ask("", list); code != http.StatusOK || !strings.Contains(body, "open") || strings.Contains(body, "private") {
+		t.Errorf("anybody: %d %s", code, body)
+	}
+	private, err := w.ring.Load(t.Context(), "ada")
+	must(t, err)
+	tokens := TokensOf(w.root)
+	token, err := tokens.Add(object.Identity{Key: private.Public(), Name: "ada"})
+	must(t, err)
+	if code, body := ask(token, list); code != http.StatusOK || !strings.Contains(body, "private") {
+		t.Errorf("ada: %d %s", code, body)
+	}
+	if code, _ := ask(token+"x", list); code != http.StatusUnauthorized {
+		t.Errorf("a token that nobody made: %d", code)
+	}
+	if gone, err := tokens.Revoke("ada"); gone != 1 || err != nil {
+		t.Errorf("revoked %d, %v", gone, err)
+	}
+	if code, _ := ask(token, list); code != http.StatusUnauthorized {
+		t.Errorf("a token that was revoked: %d", code)
+	}
+	must(t, os.WriteFile(tokens.path, []byte("nonsense\n"), 0o600))
+	if _, _, err := tokens.Find(token); !errors.Is(err, ErrBadTokens) {
+		t.Errorf("a damaged file: %v", err)
+	}
 }
 
 // A bug in one conversation ends that conversation, and nothing else.

@@ -18,6 +18,7 @@ type metrics struct {
 	conversations *prometheus.HistogramVec // seconds, by how they ended
 	merges        *prometheus.HistogramVec // seconds, by what became of them
 	calls         *prometheus.HistogramVec // seconds, by verb and what became of them
+	requests      *prometheus.HistogramVec // seconds, by route and status
 	submissions   *prometheus.HistogramVec // seconds until the receipt, by what became of them
 	sealed        prometheus.Counter
 	bytes         *prometheus.CounterVec // by direction
@@ -38,6 +39,9 @@ func newMetrics(d *Daemon) *metrics {
 		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "aergo_call_seconds", Help: "Calls of commands on this machine, by verb and what became of them.", Buckets: seconds,
 		}, []string{"verb", "outcome"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "aergo_request_seconds", Help: "Requests by HTTP, by route and status.", Buckets: seconds,
+		}, []string{"route", "status"}),
 		submissions: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "aergo_submission_seconds", Help: "Submissions until their receipt, by what became of them.", Buckets: seconds,
 		}, []string{"outcome"}),
@@ -53,7 +57,7 @@ func newMetrics(d *Daemon) *metrics {
 	gauge := func(name, help string, value func() int) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) })
 	}
-	m.registry.MustRegister(m.conversations, m.merges, m.calls, m.submissions, m.sealed, m.bytes, m.denials, m.panics,
+	m.registry.MustRegister(m.conversations, m.merges, m.calls, m.requests, m.submissions, m.sealed, m.bytes, m.denials, m.panics,
 		gauge("aergo_peers", "Peers that are connected.", func() int { return len(d.peers.Peers()) }),
 		gauge("aergo_conversations", "Conversations that go on.", func() int { return int(d.talking.Load()) }),
 		gauge("aergo_merging", "Merges that go on or wait for each other.", func() int { return int(d.merging.Load()) }),

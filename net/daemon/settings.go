@@ -20,6 +20,7 @@ type Settings struct {
 	Public           bool
 	Readable         []string
 	Status           string
+	Gateway          string
 	ReadyFile        string
 	LogFormat        string
 	LogLevel         string
@@ -54,6 +55,7 @@ func (s *Settings) settings() []Setting {
 		{Name: "public", Help: "listen where other machines can reach it", value: &s.Public},
 		{Name: "readable", Help: "let everybody read the repositories that match `PATTERN`, such as open or team/*; may be repeated", value: &s.Readable},
 		{Name: "status", Help: "answer for health, readiness and metrics by HTTP at `IP:PORT` (default: not at all)", value: &s.Status},
+		{Name: "gateway", Help: "show repositories by HTTP, as JSON and as pages, at `IP:PORT` (default: not at all)", value: &s.Gateway},
 		{Name: "ready_file", Help: "write the addresses as JSON to `FILE` when ready", value: &s.ReadyFile},
 		{Name: "log_format", Help: "`FORMAT` of the log on stderr: text or json", value: &s.LogFormat},
 		{Name: "log_level", Help: "the least `LEVEL` that is logged: debug, info, warn or error", value: &s.LogLevel},
