@@ -57,7 +57,7 @@ func (r *Repo) writeLocked(ctx context.Context, verb string, fn func(c *change) 
 	if err := r.takeBackStopped(ctx); err != nil {
 		return err
 	}
-	if err := r.refreshDirectory(); err != nil { // while this one waited, another may have changed it
+	if err := r.refreshConfig(); err != nil { // while this one waited, another may have changed it
 		return err
 	}
 	c := &change{repo: r}
@@ -195,7 +195,7 @@ func (c *change) entry(ctx context.Context, verb string) (*oplog.Entry, error) {
 }
 
 // perform changes the files, in an order in which readers see the change happen at once:
-// pools that become something, then refs, then pools that a commit has emptied.
+// pools that become something, the configuration, then refs, then pools that a commit has emptied.
 func (c *change) perform(ctx context.Context, entry *oplog.Entry) error {
 	// Notes that pools are sealed mean nothing until their branch moves.
 	for i := range c.pools {
@@ -208,16 +208,16 @@ func (c *change) perform(ctx context.Context, entry *oplog.Entry) error {
 	if err := c.applyPools(entry, false); err != nil {
 		return err
 	}
+	// What a shallow clone lacks is stated before refs lead to where it does.
+	if c.config != nil {
+		if err := writeConfig(c.repo.fs, *c.config); err != nil {
+			return err
+		}
+	}
 	if err := c.applyRefs(ctx); err != nil {
 		return err
 	}
-	if err := c.applyPools(entry, true); err != nil {
-		return err
-	}
-	if c.config != nil {
-		return writeConfig(c.repo.fs, *c.config)
-	}
-	return nil
+	return c.applyPools(entry, true)
 }
 
 func (c *change) applyPools(entry *oplog.Entry, sealed bool) error {

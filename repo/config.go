@@ -55,6 +55,17 @@ func (r *Repo) config() config { return *r.settings.Load() }
 // setConfig takes in a configuration that has been read or written.
 func (r *Repo) setConfig(c config) { r.settings.Store(&c) }
 
+// refreshConfig looks at the configuration again, which another process may have changed: at
+// the newest block of the Directory, whose key seals, and what is lacking here.
+func (r *Repo) refreshConfig() error {
+	c, err := readConfig(r.fs)
+	if err != nil {
+		return err
+	}
+	r.setConfig(c)
+	return nil
+}
+
 func readConfig(fs billy.Filesystem) (config, error) {
 	f, err := fs.Open(configFile)
 	if errors.Is(err, os.ErrNotExist) {

@@ -72,7 +72,7 @@ func (r *Repo) Directory(ctx context.Context) (DirectoryInfo, error) {
 // directoryNow returns the Directory as another process may have changed it since this one
 // opened the repository.
 func (r *Repo) directoryNow(ctx context.Context) (*directory.Directory, error) {
-	if err := r.refreshDirectory(); err != nil {
+	if err := r.refreshConfig(); err != nil {
 		return nil, err
 	}
 	l, err := r.ledger(ctx)
@@ -80,17 +80,6 @@ func (r *Repo) directoryNow(ctx context.Context) (*directory.Directory, error) {
 		return nil, err
 	}
 	return l.Directory, nil
-}
-
-// refreshDirectory looks in the configuration for the newest block of the Directory, for
-// whose key seals, and for whatever else another process may have changed.
-func (r *Repo) refreshDirectory() error {
-	c, err := readConfig(r.fs)
-	if err != nil {
-		return err
-	}
-	r.setConfig(c)
-	return nil
 }
 
 // ChangeDirectory changes the Directory by a block of its own. Who signs must be permitted to;

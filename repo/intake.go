@@ -174,7 +174,7 @@ func (r *Repo) acceptAll(ctx context.Context, name ref.Name, q *queue, together 
 	if err != nil {
 		return err
 	}
-	if err := r.refreshDirectory(); err != nil {
+	if err := r.refreshConfig(); err != nil {
 		return err
 	}
 	l, err := r.ledger(ctx)

@@ -202,13 +202,16 @@ type lackingError struct {
 func (e *lackingError) Error() string   { return fmt.Sprintf("object %s: %v", e.hash.Short(), e.why) }
 func (e *lackingError) Unwrap() []error { return []error{e.why, store.ErrNotFound} }
 
-// cannotGive is the error of a push of which the other side lacks more than this clone has.
-func cannotGive(err error) error {
-	kind := ErrBeyond
-	if errors.Is(err, ErrOtherTable) {
-		kind = ErrOtherTable
+// cannotPush is the error of a push that needs what one of the two sides lacks: this one, if
+// it lacks anything.
+func (r *Repo) cannotPush(err error) error {
+	switch {
+	case r.Lacking() == nil:
+		return fmt.Errorf("remote: %w: %w", ErrRemotePartial, err)
+	case errors.Is(err, ErrOtherTable):
+		return fmt.Errorf("push: the remote lacks what is %w", ErrOtherTable)
 	}
-	return fmt.Errorf("push: the remote lacks what is %w", kind)
+	return fmt.Errorf("push: the remote lacks what is %w", ErrBeyond)
 }
 
 // IsLacking says whether an error is about what a partial clone does not have.

@@ -74,8 +74,8 @@ func (r *Repo) Push(ctx context.Context, req PushRequest) (Pushed, error) {
 		Merged: answer.Merged, Remote: name, Branch: req.Branch, Created: answer.Created,
 		Tags: answer.Tags, Conflicts: answer.Refused, Transfer: answer.Transfer,
 	}
-	if r.Lacking() != nil && IsLacking(err) {
-		return out, cannotGive(err)
+	if IsLacking(err) {
+		return out, r.cannotPush(err)
 	}
 	if err != nil {
 		return out, fmt.Errorf("remote: %w", err)

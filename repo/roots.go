@@ -69,7 +69,9 @@ func (r *Repo) refRoots(ctx context.Context, to *roots, fault func(error) error)
 		}
 		refs += uint64(len(branches))
 	}
-	return refs, nil
+	// What a shallow clone lacks is stated before refs lead to where it does: so it is looked at
+	// after them.
+	return refs, fault(r.refreshConfig())
 }
 
 // poolNames returns the branches, of now or of the past, that have a folder of pools.

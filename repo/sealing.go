@@ -64,7 +64,7 @@ func (r *Repo) SealSubmissions(ctx context.Context, name ref.Name) (SealedSubmis
 // change is made.
 func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open []*branch.Accepted) (SealedSubmissions, []branch.Settled, error) {
 	out := SealedSubmissions{Branch: name}
-	if err := r.refreshDirectory(); err != nil {
+	if err := r.refreshConfig(); err != nil {
 		return out, nil, err
 	}
 	l, w, err := c.open(ctx)

@@ -514,3 +514,49 @@ func TestWhatIsLackingIsStatedAndChecked(t *testing.T) {
 	must(t, writeConfig(fs, good))
 	sound(t, r)
 }
+
+// What is pushed to a shallow clone is taken as far as it is new there.
+func TestPushToAShallowClone(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		ctx := t.Context()
+		up := w.init("up", "ada")
+		for i := range 6 {
+			put(t, up, "a", "n", i)
+		}
+		far := w.clone("up", "far", "bob")
+		mine := w.clone("up", "mine", "mallory")
+		r, _ := w.cloneOf("part", "bob", CloneRequest{From: "up", Depth: 2})
+		put(t, far, "b", "n", 1)
+		p, err := far.Push(ctx, PushRequest{Remote: "part"})
+		must(t, err)
+		if p.Applied != 1 || p.Behind != nil {
+			t.Errorf("pushed %+v", p)
+		}
+		wantField(t, r, "b", "n", "1")
+		sound(t, r)
+		// A branch that begins before the boundary.
+		_, err = far.CheckoutNew(ctx, "old", "master~5")
+		must(t, err)
+		put(t, far, "c", "n", 1)
+		p, err = far.Push(ctx, PushRequest{Remote: "part", Branch: "old"})
+		must(t, err)
+		if !p.Created {
+			t.Errorf("pushed %+v", p)
+		}
+		sound(t, r)
+		// One of somebody else's, whose blocks are foreign there: it would begin beyond.
+		_, err = mine.CheckoutNew(ctx, "theirs", "master~5")
+		must(t, err)
+		put(t, mine, "d", "n", 1)
+		if _, err := mine.Push(ctx, PushRequest{Remote: "part", Branch: "theirs"}); !errors.Is(err, ErrRemotePartial) {
+			t.Errorf("a branch that would begin beyond the boundary: %v", err)
+		}
+		if p, err = mine.Push(ctx, PushRequest{Remote: "part", Branch: "master"}); err != nil || p.Applied != 1 {
+			t.Errorf("pushed %+v: %v", p, err)
+		}
+		wantField(t, r, "d", "n", "1")
+		_, err = r.GC(ctx)
+		must(t, err)
+		sound(t, r)
+	})
+}
