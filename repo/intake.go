@@ -60,6 +60,7 @@ type queue struct {
 // handed is a submission that waits for its answer.
 type handed struct {
 	*branch.Accepted
+	by   *Repo
 	out  Submitted
 	err  error
 	done chan struct{}
@@ -67,8 +68,8 @@ type handed struct {
 
 // hand gives a batch to whoever accepts what waits, and waits for the answer. If ctx ends
 // before, the batch may be accepted all the same.
-func (in *intake) hand(ctx context.Context, name ref.Name, a *branch.Accepted) (Submitted, error) {
-	h := &handed{Accepted: a, done: make(chan struct{})}
+func (in *intake) hand(ctx context.Context, by *Repo, name ref.Name, a *branch.Accepted) (Submitted, error) {
+	h := &handed{Accepted: a, by: by, done: make(chan struct{})}
 	in.mu.Lock()
 	if in.closed {
 		in.mu.Unlock()
@@ -185,10 +186,7 @@ func (r *Repo) acceptAll(ctx context.Context, name ref.Name, q *queue, together 
 	if err != nil {
 		return err
 	}
-	producer, err := r.owner(ctx, l)
-	if errors.Is(err, key.ErrNoKey) {
-		err = fmt.Errorf("%w: only the owner of the repository signs receipts there: %w", ErrNotPermitted, err)
-	}
+	producer, err := r.signerOfReceipts(ctx, l, together)
 	if err != nil {
 		return err
 	}
@@ -233,6 +231,23 @@ func (r *Repo) acceptAll(ctx context.Context, name ref.Name, q *queue, together 
 	}
 	r.intake.more(len(fresh))
 	return nil
+}
+
+// signerOfReceipts returns the owner, whose key r has; or, unless it is r who will seal, one of
+// those who submit.
+func (r *Repo) signerOfReceipts(ctx context.Context, l *branch.Ledger, together []*handed) (branch.Signer, error) {
+	producer, err := r.owner(ctx, l)
+	if err == nil || !errors.Is(err, key.ErrNoKey) {
+		return producer, err
+	}
+	if !r.intake.isSealed() {
+		for _, h := range together {
+			if producer, err := h.by.owner(ctx, l); err == nil {
+				return producer, nil
+			}
+		}
+	}
+	return producer, fmt.Errorf("%w: only the owner of the repository signs receipts there: %w", ErrNotPermitted, err)
 }
 
 // answered returns the answer to a batch that was submitted or decided before, or one without

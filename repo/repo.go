@@ -324,6 +324,9 @@ func (r *Repo) ledgerOver(disk store.Store, dir *directory.Directory) *branch.Le
 
 // signer loads an identity's key.
 func (r *Repo) signer(ctx context.Context, name string) (branch.Signer, error) {
+	if r.opts.Keys == nil {
+		return branch.Signer{}, fmt.Errorf("key of %s: %w", name, key.ErrNoKey)
+	}
 	priv, err := r.opts.Keys.Load(ctx, name)
 	if err != nil {
 		return branch.Signer{}, err

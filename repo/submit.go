@@ -107,7 +107,7 @@ func (r *Repo) Submit(ctx context.Context, s Submission) (Submitted, error) {
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}
-	out, err := r.intake.hand(ctx, s.Branch, a)
+	out, err := r.intake.hand(ctx, r, s.Branch, a)
 	if err != nil {
 		return Submitted{}, fmt.Errorf("submit: %w", err)
 	}

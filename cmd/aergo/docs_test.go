@@ -58,6 +58,8 @@ func shapes() map[string]any {
 		"daemon":                &daemonJSON{},
 		"daemon token":          &tokenJSON{},
 		"daemon --show-config":  &settingJSON{},
+		"submit":                &submittedJSON{},
+		"submit --status":       &shape.Submitted{},
 		"verify":                &verifiedJSON{},
 		"fsck":                  &fsckJSON{},
 		"gc":                    &gcJSON{},
