@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"time"
 
-	"aergo/branch"
 	"aergo/repo"
 	"aergo/repo/object"
 )
@@ -64,10 +63,10 @@ func ofReceipt(s repo.Submitted) *PoolReceipt {
 
 // applied counts the transactions that count as applied.
 func applied(runs []object.Run) uint64 {
-	n := branch.CountRuns(runs)
+	var n uint64
 	for _, run := range runs {
-		if !run.Verdict.Applied() {
-			n -= run.Count
+		if run.Verdict.Applied() {
+			n += run.Count
 		}
 	}
 	return n
