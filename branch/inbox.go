@@ -120,19 +120,19 @@ type InboxContents struct {
 	place        Place
 }
 
-// Knows says whether a batch is open or settled.
-func (c *InboxContents) Knows(batch object.Hash) bool {
+// Receipt returns the last receipt that was given for a batch, nil if none is remembered.
+func (c *InboxContents) Receipt(batch object.Hash) *PoolReceipt {
 	for _, a := range c.Open {
 		if a.Batch.ID == batch {
-			return true
+			return &a.Receipt
 		}
 	}
-	for i := range c.Settled {
+	for i := len(c.Settled) - 1; i >= 0; i-- {
 		if c.Settled[i].Receipt.Batch == batch {
-			return true
+			return &c.Settled[i].Receipt
 		}
 	}
-	return false
+	return nil
 }
 
 // Load reads the current file.
@@ -150,6 +150,19 @@ func (b *Inbox) Load() (*InboxContents, error) {
 		return nil, fmt.Errorf("%s: %w", b.files.name(n), err)
 	}
 	return c, nil
+}
+
+// TornBytes returns how many bytes at the end of the current file are no frames: something that
+// was being accepted when it was interrupted, if anything.
+func (b *Inbox) TornBytes(c *InboxContents) (int64, error) {
+	if c.place.File == 0 {
+		return 0, nil
+	}
+	info, err := b.fs.Stat(b.files.name(c.place.File))
+	if err != nil {
+		return 0, err
+	}
+	return max(info.Size()-c.place.LengthBytes, 0), nil
 }
 
 // parseInbox reads the content of a file up to its end or a torn tail.

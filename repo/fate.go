@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"time"
 
 	"aergo/branch"
 	"aergo/repo/object"
@@ -194,6 +196,38 @@ func (r *Repo) submission(ctx context.Context, name ref.Name, id object.Hash) (S
 		err = fmt.Errorf("batch %s on branch %s: %w", id.Short(), name, ErrNoSubmission)
 	}
 	return out, err
+}
+
+// Promised is what the receipt of a submission says of one of its transactions.
+type Promised struct {
+	Receipt object.Hash
+	Time    time.Time
+	Verdict object.Verdict
+	Reason  *Exclusion // if it is excluded
+}
+
+// promised returns what a receipt said of a transaction, nil if none is known.
+func (r *Repo) promised(ctx context.Context, name ref.Name, tx TxID) (*Promised, error) {
+	c, err := branch.NewInbox(r.fs, path.Join(InboxesFolder, string(name))).Load()
+	if err != nil {
+		return nil, err
+	}
+	receipt := c.Receipt(tx.Batch)
+	if receipt == nil {
+		return nil, ctx.Err()
+	}
+	verdict, known := branch.VerdictOf(receipt.Runs, tx.Index)
+	if !known {
+		return nil, nil
+	}
+	out := &Promised{Receipt: receipt.ID, Time: timeOf(receipt.TimeMillis), Verdict: verdict}
+	for _, x := range receipt.Excluded {
+		if x.Index == tx.Index {
+			reason := explain(tx.Batch, x)
+			out.Reason = &reason
+		}
+	}
+	return out, nil
 }
 
 // knownBatch finds a batch that waits, or that is stored; nil if it is neither.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"path"
 
+	"aergo/branch"
+	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/store"
 )
@@ -59,6 +61,9 @@ func (r *Repo) Fsck(ctx context.Context) (FsckReport, error) {
 	}
 	f.head(ctx)
 	if err := f.pools(at); err != nil {
+		return f.out, err
+	}
+	if err := f.inboxes(); err != nil {
 		return f.out, err
 	}
 	for _, err := range r.log.List(ctx) {
@@ -149,6 +154,41 @@ func (f *fsck) pools(at *roots) error {
 			f.out.TornBytes += uint64(torn)
 			if i == len(files)-1 {
 				at.pools = append(at.pools, pooled{name, c})
+			}
+		}
+	}
+	return nil
+}
+
+// inboxes reads what was accepted, and checks the signatures of it and of its receipts.
+func (f *fsck) inboxes() error {
+	names, err := f.repo.inboxNames()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		file := path.Join(InboxesFolder, string(name))
+		b := branch.NewInbox(f.repo.fs, file)
+		c, err := b.Load()
+		if err != nil {
+			f.problem(file, err)
+			continue
+		}
+		f.out.Pools++
+		torn, err := b.TornBytes(c)
+		if err != nil {
+			return err
+		}
+		f.out.TornBytes += uint64(torn)
+		for _, a := range c.Open {
+			err := key.Verify(key.Public(a.Batch.Author.Key), key.DomainBatch, a.Batch.Lineage, a.Batch.ID, a.Seal)
+			if err = errors.Join(err, a.Receipt.Verify()); err != nil {
+				f.problem(file, err)
+			}
+		}
+		for i := range c.Settled {
+			if err := c.Settled[i].Receipt.Verify(); err != nil {
+				f.problem(file, err)
 			}
 		}
 	}

@@ -258,7 +258,7 @@ func (r *Repo) answered(ctx context.Context, l *branch.Ledger, b ref.Branch, hea
 			return Submitted{Branch: b.Name, Batch: batch.ID, State: SubmissionAccepted, Receipt: &a.Receipt}, nil
 		}
 	}
-	if !q.contents.Knows(batch.ID) {
+	if q.contents.Receipt(batch.ID) == nil {
 		return Submitted{}, nil
 	}
 	s, err := fateOf(ctx, l, b, head, q.contents, batch.ID, &batch)

@@ -75,8 +75,11 @@ func (r *Repo) refRoots(ctx context.Context, to *roots, fault func(error) error)
 }
 
 // poolNames returns the branches, of now or of the past, that have a folder of pools.
-func (r *Repo) poolNames() ([]ref.Name, error) {
-	infos, err := r.fs.ReadDir(poolsFolder)
+func (r *Repo) poolNames() ([]ref.Name, error) { return r.foldersIn(poolsFolder) }
+
+// foldersIn returns the names of branches that have a folder of their own in another one.
+func (r *Repo) foldersIn(folder string) ([]ref.Name, error) {
+	infos, err := r.fs.ReadDir(folder)
 	if err != nil {
 		return nil, ignore(err, os.ErrNotExist)
 	}

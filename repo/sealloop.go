@@ -2,7 +2,6 @@ package repo
 
 import (
 	"context"
-	"os"
 	"time"
 
 	"aergo/repo/ref"
@@ -56,16 +55,12 @@ func (r *Repo) KeepSealing(ctx context.Context, p SealPolicy) error {
 
 // sealAll seals what is accepted for every branch. It returns the first failure.
 func (r *Repo) sealAll(ctx context.Context, report func(SealedSubmissions, error)) error {
-	infos, err := r.fs.ReadDir(InboxesFolder)
+	names, err := r.inboxNames()
 	if err != nil {
-		return ignore(err, os.ErrNotExist)
+		return err
 	}
 	var first error
-	for _, info := range infos {
-		name, err := ref.ParseName(info.Name())
-		if err != nil || !info.IsDir() {
-			continue
-		}
+	for _, name := range names {
 		sealed, err := r.SealSubmissions(ctx, name)
 		if err != nil || sealed.Batches+sealed.Refused > 0 {
 			report(sealed, err)
@@ -76,6 +71,9 @@ func (r *Repo) sealAll(ctx context.Context, report func(SealedSubmissions, error
 	}
 	return first
 }
+
+// inboxNames returns the branches, of now or of the past, for which something was accepted.
+func (r *Repo) inboxNames() ([]ref.Name, error) { return r.foldersIn(InboxesFolder) }
 
 // more tells the loop that seals that so many batches were accepted.
 func (in *intake) more(batches int) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/go-git/go-billy/v5/memfs"
+	"github.com/go-git/go-billy/v5/util"
 
 	"aergo/branch"
 	"aergo/repo/object"
@@ -122,6 +123,14 @@ func TestABranchThatMovesChangesWhatWasPromised(t *testing.T) {
 	if field(t, r, "t", "a", "n") != "9" || field(t, r, "t", "b", "n") != "2" {
 		t.Error("wrong rows")
 	}
+	for index, kept := range []bool{false, true} {
+		story, err := r.Why(ctx, fmt.Sprintf("%s.%d", s.Batch, index))
+		must(t, err)
+		p := story.Fates[0].Promised
+		if p == nil || p.Verdict != object.VerdictApplied || p.Receipt != s.Receipt.ID || (story.Fates[0].Verdict == p.Verdict) != kept {
+			t.Errorf("of transaction %d is told %+v, promised was %+v", index, story.Fates[0], p)
+		}
+	}
 }
 
 func TestSubmissionsThatMayNotEnterAnyMoreAreRefused(t *testing.T) {
@@ -172,6 +181,31 @@ func TestUndoTakesSubmissionsBack(t *testing.T) {
 	submit(t, r, s)
 	if sealed, err := r.SealSubmissions(ctx, "master"); err != nil || sealed.Batches != 1 || field(t, r, "t", "b", "n") != "1" {
 		t.Errorf("submitted again, sealed %+v, %v", sealed, err)
+	}
+}
+
+func TestFsckReadsInboxes(t *testing.T) {
+	fs := memfs.New()
+	r := initAt(t, fs)
+	apply(t, r, putLine("a", 1))
+	commit(t, r, "first")
+	submit(t, r, draft(t, r, "master", putLine("a", 2)))
+	clean, err := r.Fsck(t.Context())
+	if err != nil || len(clean.Problems) > 0 {
+		t.Fatalf("%+v, %v", clean.Problems, err)
+	}
+	name := InboxesFolder + "/master/00000001"
+	data, err := util.ReadFile(fs, name)
+	must(t, err)
+	must(t, util.WriteFile(fs, name, slices.Concat(data, []byte{0, 0, 0}), 0o644))
+	if f, err := r.Fsck(t.Context()); err != nil || len(f.Problems) > 0 || f.TornBytes != clean.TornBytes+3 {
+		t.Errorf("with a torn tail: %+v, %v", f, err)
+	}
+	spoilt := slices.Concat(data, data)
+	spoilt[40] ^= 1
+	must(t, util.WriteFile(fs, name, spoilt, 0o644))
+	if f, err := r.Fsck(t.Context()); err != nil || len(f.Problems) != 1 || f.Problems[0].File != InboxesFolder+"/master" {
+		t.Errorf("damaged: %+v, %v", f, err)
 	}
 }
 

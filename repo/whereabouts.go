@@ -128,6 +128,9 @@ func indexAncestors(ctx context.Context, l *branch.Ledger, x *derived.Index, hea
 type Circumstances struct {
 	Time  time.Time // of the block that decided
 	Order *Order    // that the transaction came by; nil if its author may write there
+	// Promised is what a receipt said of it before the block; nil if there was none, or it is
+	// not known any more.
+	Promised *Promised
 	// Conflict is what stood in its way if it is excluded, or if it was before it was dropped
 	// or replayed.
 	Conflict *Conflict
@@ -176,6 +179,9 @@ func (r *Repo) elaborate(ctx context.Context, l *branch.Ledger, s *Story) error 
 			return err
 		}
 		f.Time = timeOf(decided.TimeMillis)
+		if f.Promised, err = r.promised(ctx, f.Branch, s.Transaction); err != nil {
+			return err
+		}
 		if f.Order, err = orderOf(ctx, l, decided, s.Transaction); err != nil {
 			return err
 		}

@@ -98,6 +98,9 @@ func fateText(f repo.Fate) string {
 			fmt.Fprintf(&text, ", %s", ui.Clean(subject))
 		}
 	}
+	if p := f.Promised; p != nil && (p.Verdict != f.Verdict || (p.Reason == nil) != (f.Reason == nil)) {
+		fmt.Fprintf(&text, "\n  receipt %s of %s promised that it is %s", p.Receipt.Short(), when(p.Time), p.Verdict)
+	}
 	return text.String()
 }
 

@@ -199,8 +199,18 @@ type Fate struct {
 	Reason  *Exclusion  `json:"reason,omitempty"`
 	Time    time.Time   `json:"time"`
 	Order   *Order      `json:"order,omitempty"`
+	// Promised is what the receipt of a submission said.
+	Promised *Promised `json:"promised,omitempty"`
 	// Conflict is there if the transaction is excluded, or was before it was dropped or replayed.
 	Conflict *Dispute `json:"conflict,omitempty"`
+}
+
+// Promised is what a receipt said of a transaction before the block.
+type Promised struct {
+	Verdict string      `json:"verdict"`
+	Reason  string      `json:"reason,omitempty"`
+	Receipt object.Hash `json:"receipt"`
+	Time    time.Time   `json:"time"`
 }
 
 // Story is what became of a transaction.
@@ -229,6 +239,12 @@ func OfStory(s repo.Story) Story {
 		if f.Order != nil {
 			order := OfOrder(*f.Order)
 			j.Order = &order
+		}
+		if p := f.Promised; p != nil {
+			j.Promised = &Promised{Verdict: p.Verdict.String(), Receipt: p.Receipt, Time: p.Time}
+			if p.Reason != nil {
+				j.Promised.Reason = p.Reason.Reason.String()
+			}
 		}
 		if f.Conflict != nil {
 			conflict := OfConflict(*f.Conflict)
