@@ -39,7 +39,7 @@ func (c Chain) Block(ctx context.Context, id object.Hash) (Block, error) {
 	}
 	h, err := object.DecodeHeader(data)
 	if err != nil {
-		return Block{}, fmt.Errorf("block %s: %w", id.Short(), err)
+		return Block{}, fmt.Errorf("block %s: %w", id.Short(), FaultHeader.Of(err))
 	}
 	return Block{ID: id, Header: h}, nil
 }
@@ -52,7 +52,7 @@ func (c Chain) Body(ctx context.Context, b Block) (*object.Body, error) {
 	}
 	body, err := object.DecodeBody(data)
 	if err != nil {
-		return nil, fmt.Errorf("body of block %s: %w", b.ID.Short(), err)
+		return nil, fmt.Errorf("body of block %s: %w", b.ID.Short(), FaultBody.Of(err))
 	}
 	return body, nil
 }
@@ -65,7 +65,7 @@ func (c Chain) Batch(ctx context.Context, id object.Hash) (Batch, error) {
 	}
 	b, err := object.DecodeBatch(data)
 	if err != nil {
-		return Batch{}, fmt.Errorf("batch %s: %w", id.Short(), err)
+		return Batch{}, fmt.Errorf("batch %s: %w", id.Short(), FaultBatch.Of(err))
 	}
 	return Batch{ID: id, Batch: b}, nil
 }
@@ -78,7 +78,7 @@ func (c Chain) Order(ctx context.Context, id object.Hash) (*object.Order, error)
 	}
 	o, err := object.DecodeOrder(data)
 	if err != nil {
-		return nil, fmt.Errorf("order %s: %w", id.Short(), err)
+		return nil, fmt.Errorf("order %s: %w", id.Short(), FaultOrder.Of(err))
 	}
 	return o, nil
 }
@@ -92,11 +92,11 @@ func (c Chain) Chunk(ctx context.Context, b Batch, i int) (*object.Chunk, error)
 	}
 	chunk, err := object.DecodeChunk(data)
 	if err != nil {
-		return nil, fmt.Errorf("batch %s, chunk %d: %w", b.ID.Short(), i, err)
+		return nil, fmt.Errorf("batch %s, chunk %d: %w", b.ID.Short(), i, FaultChunkRecord.Of(err))
 	}
 	if uint64(len(chunk.Transactions)) != ref.Count {
 		return nil, fmt.Errorf("batch %s, chunk %d: %w: holds %d transactions, the batch says %d",
-			b.ID.Short(), i, ErrInvalid, len(chunk.Transactions), ref.Count)
+			b.ID.Short(), i, FaultChunkCount, len(chunk.Transactions), ref.Count)
 	}
 	return chunk, nil
 }
@@ -129,7 +129,7 @@ type chunkRead struct {
 func (r *ChunkReader) Transactions(ctx context.Context, b Batch, first, count uint64,
 	fn func(index uint64, tx *object.Transaction, chunk *object.Chunk) error) error {
 	if first+count > b.Count || first+count < first {
-		return fmt.Errorf("batch %s: %w: it has %d transactions, not %d from the one numbered %d", b.ID.Short(), ErrInvalid, b.Count, count, first)
+		return fmt.Errorf("batch %s: %w: it has %d transactions, not %d from the one numbered %d", b.ID.Short(), FaultNoTransaction, b.Count, count, first)
 	}
 	var ahead *chunkRead
 	defer func() {
@@ -205,7 +205,7 @@ func (c Chain) Seal(ctx context.Context, id object.Hash) (key.Signature, error) 
 		return key.Signature{}, err
 	}
 	if len(seal) != object.SealSize {
-		return key.Signature{}, fmt.Errorf("%s: %w: seal of %d bytes", id.Short(), ErrInvalid, len(seal))
+		return key.Signature{}, fmt.Errorf("%s: %w: seal of %d bytes", id.Short(), FaultSeal, len(seal))
 	}
 	return key.Signature(seal), nil
 }

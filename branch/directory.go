@@ -22,19 +22,19 @@ const MaxDirectoryTransactions = 1024
 // checkDirectoryHeader is checkProducer for a block of a Directory.
 func (l *Ledger) checkDirectoryHeader(ctx context.Context, p *prepared) error {
 	if p.Parent.IsZero() || p.Directory != p.Parent || !p.Absorbed.IsZero() || p.MergeMode != object.ModeExclude || len(p.Extensions) > 0 {
-		return fmt.Errorf("%w: it has no branch, and is no block of a Directory", ErrInvalid)
+		return fmt.Errorf("%w: it has no branch, and is no block of a Directory", FaultDirectoryForm)
 	}
 	var err error
-	if p.cited, err = l.directoryAt(ctx, p.Parent); err != nil {
+	if p.cited, err = l.DirectoryAt(ctx, p.Parent); err != nil {
 		return err
 	}
 	switch {
 	case p.cited.Lineage != p.Lineage:
-		return fmt.Errorf("%w: %w: its Directory is of lineage %s", ErrInvalid, ErrForeign, p.cited.Lineage.Short())
+		return fmt.Errorf("%w: %w: its Directory is of lineage %s", FaultLineage, ErrForeign, p.cited.Lineage.Short())
 	case p.cited.Owner.Key != p.Producer.Key:
-		return fmt.Errorf("%w: producer %x is not the Directory's delegate", ErrInvalid, p.Producer.Key[:4])
+		return fmt.Errorf("%w: producer %x is not the Directory's delegate", FaultDirectoryProducer, p.Producer.Key[:4])
 	case p.Header.Delegates != directory.Delegates(p.Producer):
-		return fmt.Errorf("%w: its delegates are not its producer", ErrInvalid)
+		return fmt.Errorf("%w: its delegates are not its producer", FaultDelegates)
 	}
 	return nil
 }
@@ -42,14 +42,14 @@ func (l *Ledger) checkDirectoryHeader(ctx context.Context, p *prepared) error {
 // checkDirectory checks what a block of a Directory leads to.
 func (p *prepared) checkDirectory(ctx context.Context, after state.Tree) error {
 	if n := p.body.Transactions(); n > MaxDirectoryTransactions {
-		return fmt.Errorf("%w: a block of a Directory with %d transactions, at most %d", ErrInvalid, n, MaxDirectoryTransactions)
+		return fmt.Errorf("%w: a block of a Directory with %d transactions, at most %d", FaultDirectorySize, n, MaxDirectoryTransactions)
 	}
 	owner, err := nextOwner(ctx, p.cited, after)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if p.NextDelegates != directory.Delegates(owner) {
-		return fmt.Errorf("%w: its next delegates are not who the Directory says", ErrInvalid)
+		return fmt.Errorf("%w: its next delegates are not who the Directory says", FaultNextDelegates)
 	}
 	return nil
 }
@@ -59,10 +59,10 @@ func (p *prepared) checkDirectory(ctx context.Context, after state.Tree) error {
 func nextOwner(ctx context.Context, d *directory.Directory, after state.Tree) (object.Identity, error) {
 	view, err := directory.ReadView(ctx, after)
 	if err != nil {
-		return object.Identity{}, err
+		return object.Identity{}, FaultDirectoryRows.Of(err)
 	}
 	if err := directory.Check(d.Founder.Key, &d.View, &view, d.Height+1); err != nil {
-		return object.Identity{}, err
+		return object.Identity{}, FaultDirectoryRule.Of(err)
 	}
 	return view.Owner(d.Founder), nil
 }
@@ -81,7 +81,7 @@ func (p *prepared) place() object.Hash {
 // the Directory may not become what the transactions make of it.
 func (l *Ledger) CommitDirectory(ctx context.Context, w store.Writer, p *Pending, c Commitment) (Block, Batch, error) {
 	if p.Count() > MaxDirectoryTransactions {
-		return Block{}, Batch{}, fmt.Errorf("directory: %w: %d changes at once, at most %d", ErrInvalid, p.Count(), MaxDirectoryTransactions)
+		return Block{}, Batch{}, fmt.Errorf("directory: %w: %d changes at once, at most %d", FaultDirectorySize, p.Count(), MaxDirectoryTransactions)
 	}
 	x, err := l.runPending(ctx, p, c.Head, w)
 	if err != nil {

@@ -72,7 +72,7 @@ func (l *Ledger) checkEntries(ctx context.Context, p *prepared) ([]Span, error) 
 	for i := range body.Entries {
 		e := &body.Entries[i]
 		if i > 0 && e.Batch == body.Entries[i-1].Batch && e.Order == body.Entries[i-1].Order {
-			return nil, fmt.Errorf("batch %s: %w: entry %d goes on with the one before it", e.Batch.Short(), ErrInvalid, i)
+			return nil, fmt.Errorf("batch %s: %w: entry %d goes on with the one before it", e.Batch.Short(), FaultEntrySplit, i)
 		}
 		if err := a.entry(ctx, &a.admitted[p.batchOf[i]], e); err != nil {
 			return nil, fmt.Errorf("batch %s: %w", e.Batch.Short(), err)
@@ -137,14 +137,14 @@ func (a *admission) entry(ctx context.Context, batch *admitted, e *object.Entry)
 		runs = sortedRuns(runs)
 	}
 	if end := endOf(runs[len(runs)-1]); end > batch.Count {
-		return fmt.Errorf("%w: it has no transaction %d", ErrInvalid, end-1)
+		return fmt.Errorf("%w: it has no transaction %d", FaultNoTransaction, end-1)
 	}
 	both := runs
 	if len(batch.taken) > 0 {
 		both = sortedRuns(slices.Concat(runs, batch.taken))
 	}
 	if index, twice := overlap(both); twice {
-		return fmt.Errorf("%w: transaction %d is taken twice", ErrInvalid, index)
+		return fmt.Errorf("%w: transaction %d is taken twice", FaultTwice, index)
 	}
 	batch.taken = both
 	if len(both) > 1 {
@@ -156,7 +156,7 @@ func (a *admission) entry(ctx context.Context, batch *admitted, e *object.Entry)
 	order := a.orders[e.Order-1]
 	allows := a.allowed(batch, e.Order)
 	if left := subtractRuns(runs, allows); len(left) > 0 {
-		return fmt.Errorf("%w: transaction %d is not what the order to %s is about", ErrInvalid, left[0].First, order.Kind)
+		return fmt.Errorf("%w: transaction %d is not what the order to %s is about", FaultOrderItems, left[0].First, order.Kind)
 	}
 	switch order.Kind {
 	case object.OrderMerge:
@@ -187,7 +187,7 @@ func undecided(runs, have []object.Run) error {
 	if open := subtractRuns(runs, have); CountRuns(open) != CountRuns(runs) {
 		index := subtractRuns(runs, open)[0].First
 		verdict, _ := VerdictOf(have, index)
-		return fmt.Errorf("%w: transaction %d is %s here already", ErrInvalid, index, verdict)
+		return fmt.Errorf("%w: transaction %d is %s here already", FaultDecided, index, verdict)
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ func undecided(runs, have []object.Run) error {
 // excludedBefore refuses transactions that are not excluded here. Both ascend.
 func excludedBefore(runs, have []object.Run) error {
 	if left := subtractRuns(runs, onlyVerdict(have, object.VerdictExcluded)); len(left) > 0 {
-		return fmt.Errorf("%w: transaction %d is not excluded here", ErrInvalid, left[0].First)
+		return fmt.Errorf("%w: transaction %d is not excluded here", FaultNotExcluded, left[0].First)
 	}
 	return nil
 }
@@ -226,7 +226,7 @@ func (a *admission) ordered(batch *admitted, e *object.Entry, order *object.Orde
 	}
 	for _, run := range e.Runs {
 		if drops != (run.Verdict == object.VerdictDropped) {
-			return fmt.Errorf("%w: transaction %d is %s, and not by the order for it", ErrInvalid, run.First, run.Verdict)
+			return fmt.Errorf("%w: transaction %d is %s, and not by the order for it", FaultVerdictOrder, run.First, run.Verdict)
 		}
 		one := span
 		one.First, one.Count, one.Decided = run.First, run.Count, drops
@@ -237,7 +237,7 @@ func (a *admission) ordered(batch *admitted, e *object.Entry, order *object.Orde
 	}
 	for i := range e.Excluded {
 		if e.Excluded[i].Reason == object.ReasonInherited {
-			return fmt.Errorf("%w: transaction %d is inherited without a merge", ErrInvalid, e.Excluded[i].Index)
+			return fmt.Errorf("%w: transaction %d is inherited without a merge", FaultInherited, e.Excluded[i].Index)
 		}
 	}
 	return nil
@@ -271,7 +271,7 @@ func (a *admission) merged(ctx context.Context, batch *admitted, e *object.Entry
 			case there.Verdict.Applied() && run.Verdict != object.VerdictDropped:
 				a.add(span)
 			default:
-				err = fmt.Errorf("%w: transaction %d is %s, and %s on the source", ErrInvalid, there.First, run.Verdict, there.Verdict)
+				err = fmt.Errorf("%w: transaction %d is %s, and %s on the source", FaultVerdictSource, there.First, run.Verdict, there.Verdict)
 			}
 			if err != nil {
 				return err
@@ -287,14 +287,14 @@ func (a *admission) inherit(ctx context.Context, span Span, reasons []object.Exc
 	for i := range reasons {
 		x := &reasons[i]
 		if x.Reason != object.ReasonInherited {
-			return fmt.Errorf("%w: transaction %d is excluded as %s, but was on the source already", ErrInvalid, x.Index, x.Reason)
+			return fmt.Errorf("%w: transaction %d is excluded as %s, but was on the source already", FaultInheritedReason, x.Index, x.Reason)
 		}
 		by, err := a.excludedIn(ctx, x.Block)
 		if err != nil {
 			return err
 		}
 		if reason := by[txID{span.Batch.ID, x.Index}]; reason == object.ReasonNone || reason == object.ReasonInherited {
-			return fmt.Errorf("%w: block %s did not exclude transaction %d", ErrInvalid, x.Block.Short(), x.Index)
+			return fmt.Errorf("%w: block %s did not exclude transaction %d", FaultInheritedBlock, x.Block.Short(), x.Index)
 		}
 		one := span
 		one.First, one.Count, one.Decided, one.Verdict, one.Block = x.Index, 1, true, object.VerdictExcluded, x.Block
@@ -331,7 +331,7 @@ func (a *admission) leaveOut(span Span, e *object.Entry) error {
 func (a *admission) leaveOutRun(span Span, run object.Run, reasons []object.Exclusion, from uint64) error {
 	for i := range span.Count {
 		if run.Verdict != object.VerdictExcluded || reasons[from+i].Reason != object.ReasonRevoked {
-			return fmt.Errorf("%w: transaction %d is %s, and its author's key is revoked", ErrInvalid, span.First+i, run.Verdict)
+			return fmt.Errorf("%w: transaction %d is %s, and its author's key is revoked", FaultRevoked, span.First+i, run.Verdict)
 		}
 	}
 	span.Decided, span.Verdict = true, object.VerdictExcluded

@@ -176,7 +176,7 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 	x.follows = published.Len()
 	err = x.run(ctx, spans, func(stage int) (*dtt.Tree, error) {
 		if stage >= len(stages) {
-			return nil, fmt.Errorf("tree: %w: it ends before the block does, after %d transactions", ErrInvalid, published.Len())
+			return nil, fmt.Errorf("tree: %w: it ends before the block does, after %d transactions", FaultTreeLength, published.Len())
 		}
 		return &stages[stage], nil
 	})
@@ -184,7 +184,7 @@ func (x *Executor) Follow(ctx context.Context, spans []Span, published dtt.Tree)
 		return err
 	}
 	if x.count != published.Len() {
-		return fmt.Errorf("tree: %w: it runs %d transactions, the block has %d", ErrInvalid, published.Len(), x.count)
+		return fmt.Errorf("tree: %w: it runs %d transactions, the block has %d", FaultTreeLength, published.Len(), x.count)
 	}
 	return nil
 }
@@ -195,13 +195,13 @@ func cutStages(t dtt.Tree, stageTransactions int) ([]dtt.Tree, error) {
 		return []dtt.Tree{t}, nil
 	}
 	if t.Root().Kind() != dtt.Series {
-		return nil, fmt.Errorf("tree: %w: a block of %d transactions must run in stages of %d", ErrInvalid, t.Len(), stageTransactions)
+		return nil, fmt.Errorf("tree: %w: a block of %d transactions must run in stages of %d", FaultTreeStage, t.Len(), stageTransactions)
 	}
 	var stages, part []dtt.Tree
 	for child := range t.Root().Children() {
 		first, last := child.First(), child.First()+child.Len()-1
 		if first/stageTransactions != last/stageTransactions {
-			return nil, fmt.Errorf("tree: %w: transactions %d to %d cross a stage", ErrInvalid, first, last)
+			return nil, fmt.Errorf("tree: %w: transactions %d to %d cross a stage", FaultTreeStage, first, last)
 		}
 		if first%stageTransactions == 0 && len(part) > 0 {
 			stages = append(stages, dtt.Seq(part...))
@@ -326,7 +326,7 @@ func (x *Executor) runTree(ctx context.Context, spans []Span, tree dtt.Tree, fro
 	if tree.Cuts() > 0 {
 		err := x.pool.RunCheckpoints(ctx, tree, x.scratch.checkpoints(spans, tree, from))
 		if errors.Is(err, dtt.ErrCheckpoint) {
-			err = fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+			err = fmt.Errorf("tree: %w: %w", FaultTreeCutFailed, err)
 		}
 		return err
 	}
@@ -344,7 +344,7 @@ func (x *Executor) runTree(ctx context.Context, spans []Span, tree dtt.Tree, fro
 func (x *Executor) follow(ctx context.Context, spans []Span, lists *dtt.Lists, tree dtt.Tree) error {
 	tree, err := x.scratch.resolveClaims(tree)
 	if err != nil {
-		return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+		return fmt.Errorf("tree: %w: %w", FaultTreeCut, err)
 	}
 	if err := x.check(spans, lists, tree, 0); err != nil {
 		return err
@@ -381,11 +381,14 @@ func (x *Executor) check(spans []Span, lists *dtt.Lists, tree dtt.Tree, from int
 	err := x.checker.Check(lists, tree)
 	if conflict := new(dtt.ConflictError); errors.As(err, &conflict) && conflict.First >= 0 {
 		s := x.scratch
-		return fmt.Errorf("tree: %w: transactions %s and %s run side by side: %w", ErrInvalid,
+		return fmt.Errorf("tree: %w: transactions %s and %s run side by side: %w", FaultTreeConflict,
 			s.nameOf(spans, from+conflict.First), s.nameOf(spans, from+conflict.Second), dtt.ErrConflict)
 	}
-	if err != nil {
-		return fmt.Errorf("tree: %w: %w", ErrInvalid, err)
+	switch {
+	case errors.Is(err, dtt.ErrLength):
+		return fmt.Errorf("tree: %w: %w", FaultTreeLength, err)
+	case err != nil:
+		return fmt.Errorf("tree: %w: %w", FaultTree, err)
 	}
 	return nil
 }

@@ -64,7 +64,7 @@ func piecesOf(spans []Span) func() (piece, bool, error) {
 			end := s.First + s.Count
 			if end > s.Batch.Count || end < s.First {
 				return piece{}, false, fmt.Errorf("batch %s: %w: it has %d transactions, not %d from the one numbered %d",
-					s.Batch.ID.Short(), ErrInvalid, s.Batch.Count, s.Count, s.First)
+					s.Batch.ID.Short(), FaultNoTransaction, s.Batch.Count, s.Count, s.First)
 			}
 			for chunk < len(s.Batch.Chunks) && start < end {
 				at, from := chunk, start

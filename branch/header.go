@@ -19,13 +19,13 @@ func (l *Ledger) checkHeader(ctx context.Context, p *prepared) error {
 		return err
 	}
 	if b.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("%w: %w: lineage %s, this repository is of %s", ErrInvalid, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())
+		return fmt.Errorf("%w: %w: lineage %s, this repository is of %s", FaultLineage, ErrForeign, b.Lineage.Short(), l.Directory.Lineage.Short())
 	}
 	if b.Slot != 0 || len(b.Consensus) != 0 || !b.Access.IsZero() {
-		return fmt.Errorf("%w: it uses what a repository of one delegate does not", ErrInvalid)
+		return fmt.Errorf("%w: it uses what a repository of one delegate does not", FaultReserved)
 	}
 	if b.Resolver.IsZero() == (b.MergeMode == object.ModeResolve) {
-		return fmt.Errorf("%w: it names a resolver and merges by none, or the other way round", ErrInvalid)
+		return fmt.Errorf("%w: it names a resolver and merges by none, or the other way round", FaultResolver)
 	}
 	if err := l.checkProducer(ctx, p); err != nil {
 		return err
@@ -40,9 +40,9 @@ func (l *Ledger) checkHeader(ctx context.Context, p *prepared) error {
 		}
 		switch {
 		case b.TimeMillis <= absorbed.TimeMillis:
-			return fmt.Errorf("%w: it is not later than what it absorbs", ErrInvalid)
+			return fmt.Errorf("%w: it is not later than what it absorbs", FaultAbsorbedTime)
 		case absorbed.Branch.IsZero():
-			return fmt.Errorf("%w: it absorbs a block of a Directory", ErrInvalid)
+			return fmt.Errorf("%w: it absorbs a block of a Directory", FaultAbsorbedDirectory)
 		}
 	}
 	if b.Parent.IsZero() {
@@ -52,14 +52,25 @@ func (l *Ledger) checkHeader(ctx context.Context, p *prepared) error {
 	if err != nil {
 		return err
 	}
-	if b.Height != parent.Height+1 || b.TimeMillis <= parent.TimeMillis {
-		return fmt.Errorf("%w: height and time do not follow the parent's", ErrInvalid)
+	if err := CheckFollows(b, parent); err != nil {
+		return err
 	}
 	if b.Branch.IsZero() != parent.Branch.IsZero() {
-		return fmt.Errorf("%w: one of it and its parent is a block of a Directory", ErrInvalid)
+		return fmt.Errorf("%w: one of it and its parent is a block of a Directory", FaultParent)
 	}
 	p.parent = &parent
 	return l.checkCitation(ctx, p)
+}
+
+// CheckFollows checks that a block's height and time are behind those of its parent.
+func CheckFollows(b, parent Block) error {
+	switch {
+	case b.Height != parent.Height+1:
+		return fmt.Errorf("%w: height %d does not follow the parent's, %d", FaultHeight, b.Height, parent.Height)
+	case b.TimeMillis <= parent.TimeMillis:
+		return fmt.Errorf("%w: its time is not behind the parent's", FaultTime)
+	}
+	return nil
 }
 
 // checkProducer finds the Directory that a block cites, and checks that the producer is its
@@ -69,26 +80,26 @@ func (l *Ledger) checkProducer(ctx context.Context, p *prepared) error {
 		return l.checkDirectoryHeader(ctx, p)
 	}
 	var err error
-	if p.cited, err = l.directoryAt(ctx, p.Directory); err != nil {
+	if p.cited, err = l.DirectoryAt(ctx, p.Directory); err != nil {
 		return err
 	}
 	if !l.Directory.Native(p.cited, p.Producer.Key) {
-		return fmt.Errorf("%w: producer %x may not make blocks here", ErrInvalid, p.Producer.Key[:4])
+		return fmt.Errorf("%w: producer %x may not make blocks here", FaultProducer, p.Producer.Key[:4])
 	}
 	if l.Directory.Answers(p.cited.Genesis) != nil {
 		if want := directory.Delegates(p.Producer); p.Delegates != want || p.NextDelegates != want {
-			return fmt.Errorf("%w: its delegates are not its producer", ErrInvalid)
+			return fmt.Errorf("%w: its delegates are not its producer", FaultDelegates)
 		}
 	}
 	return nil
 }
 
-// directoryAt returns the Directory that a block cites. If there is none, or it breaks its own
+// DirectoryAt returns the Directory that a block cites. If there is none, or it breaks its own
 // rules, the block is at fault.
-func (l *Ledger) directoryAt(ctx context.Context, id object.Hash) (*directory.Directory, error) {
+func (l *Ledger) DirectoryAt(ctx context.Context, id object.Hash) (*directory.Directory, error) {
 	d, err := l.Directories.At(ctx, l.Objects, id)
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, directory.ErrInvalid) {
-		err = fmt.Errorf("%w: %w", ErrInvalid, err)
+		err = fmt.Errorf("%w: %w", FaultCitation, err)
 	}
 	return d, err
 }
@@ -99,13 +110,13 @@ func (l *Ledger) checkCitation(ctx context.Context, p *prepared) error {
 	if p.Branch.IsZero() || p.parent.Header.Directory == p.Directory {
 		return nil
 	}
-	before, err := l.directoryAt(ctx, p.parent.Header.Directory)
+	before, err := l.DirectoryAt(ctx, p.parent.Header.Directory)
 	if err != nil || before.Genesis != p.cited.Genesis {
 		return err
 	}
 	follows, err := p.cited.Follows(ctx, l.Objects, before)
 	if err == nil && !follows {
-		err = fmt.Errorf("%w: it cites the Directory at height %d, its parent at height %d", ErrInvalid, p.cited.Height, before.Height)
+		err = fmt.Errorf("%w: it cites the Directory at height %d, its parent at height %d", FaultCitationBack, p.cited.Height, before.Height)
 	}
 	return err
 }

@@ -89,7 +89,7 @@ func (h *heat) flush() error {
 			continue // by totals
 		}
 		if n.First()+n.Len() > to {
-			return fmt.Errorf("tree: %w: transactions %d to %d cross a stage", ErrInvalid, n.First(), n.First()+n.Len()-1)
+			return fmt.Errorf("tree: %w: transactions %d to %d cross a stage", FaultTreeStage, n.First(), n.First()+n.Len()-1)
 		}
 		h.Counts[h.next] = h.hottest(n.First(), n.First()+n.Len(), h.top)
 	}
@@ -214,7 +214,7 @@ func (h *heat) claims(n dtt.Node) error {
 	for _, c := range n.Claims() {
 		tx, i := int(c.Unit>>claimBits), int(c.Unit&maxClaimedAt)
 		if tx >= len(s.items) || i >= int(s.starts[tx+1]-s.starts[tx]) {
-			return fmt.Errorf("tree: %w: a cut claims what nobody declares", ErrInvalid)
+			return fmt.Errorf("tree: %w: a cut claims what nobody declares", FaultTreeCut)
 		}
 		if row := h.row(s.accessesOf(tx)[i].slot); !slices.Contains(h.Claims[h.next], row) {
 			h.Claims[h.next] = append(h.Claims[h.next], row)

@@ -80,7 +80,7 @@ func (l *Ledger) hot(ctx context.Context, spans []Span, tree dtt.Tree, top, stag
 		return nil, err
 	}
 	if h.from != tree.Len() {
-		return nil, fmt.Errorf("tree: %w: it runs %d transactions, the block has %d", ErrInvalid, tree.Len(), h.from)
+		return nil, fmt.Errorf("tree: %w: it runs %d transactions, the block has %d", FaultTreeLength, tree.Len(), h.from)
 	}
 	return h.result(), nil
 }

@@ -68,11 +68,11 @@ func ReadAccepted(record, seal []byte, data [][]byte) (*Accepted, error) {
 		return nil, fmt.Errorf("batch %s: %w", a.Batch.ID.Short(), err)
 	}
 	if len(data) != len(batch.Chunks) {
-		return nil, fmt.Errorf("batch %s: %w: %d chunks came, it has %d", a.Batch.ID.Short(), ErrInvalid, len(data), len(batch.Chunks))
+		return nil, fmt.Errorf("batch %s: %w: %d chunks came, it has %d", a.Batch.ID.Short(), FaultChunk, len(data), len(batch.Chunks))
 	}
 	for i, ref := range batch.Chunks {
 		if object.Sum(data[i]) != ref.Hash {
-			return nil, fmt.Errorf("batch %s, chunk %d: %w: another one came", a.Batch.ID.Short(), i, ErrInvalid)
+			return nil, fmt.Errorf("batch %s, chunk %d: %w: another one came", a.Batch.ID.Short(), i, FaultChunk)
 		}
 		chunk, err := object.DecodeChunk(data[i])
 		if err != nil {
@@ -80,7 +80,7 @@ func ReadAccepted(record, seal []byte, data [][]byte) (*Accepted, error) {
 		}
 		if uint64(len(chunk.Transactions)) != ref.Count {
 			return nil, fmt.Errorf("batch %s, chunk %d: %w: holds %d transactions, the batch says %d",
-				a.Batch.ID.Short(), i, ErrInvalid, len(chunk.Transactions), ref.Count)
+				a.Batch.ID.Short(), i, FaultChunkCount, len(chunk.Transactions), ref.Count)
 		}
 		a.Chunks = append(a.Chunks, chunk)
 	}

@@ -153,15 +153,15 @@ func (x *Executor) found(ctx context.Context, branch object.Hash, f *founding) (
 // that are known where or how they do not stand.
 func checkExtensions(b Block) error {
 	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
-		return fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", FaultExtension, id)
 	}
 	for _, e := range b.Extensions {
 		switch {
 		case e.ID != object.ExtensionFounding && e.ID != object.ExtensionGrounds:
 		case !e.Critical:
-			return fmt.Errorf("%w: extension %d is not critical", ErrInvalid, e.ID)
+			return fmt.Errorf("%w: extension %d is not critical", FaultExtensionForm, e.ID)
 		case e.ID == object.ExtensionGrounds && b.MergeMode != object.ModeResolve:
-			return fmt.Errorf("%w: it names grounds and merges by no resolver", ErrInvalid)
+			return fmt.Errorf("%w: it names grounds and merges by no resolver", FaultExtensionForm)
 		}
 	}
 	return nil
@@ -175,17 +175,17 @@ func (l *Ledger) checkFounding(p *prepared) (*founding, error) {
 	}
 	f, err := decodeFounding(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", FaultFounding, err)
 	}
 	switch {
 	case p.parent == nil || object.BranchID(p.cited.Genesis, p.parent.ID, f.name, f.nonce) != p.Branch:
-		return nil, fmt.Errorf("%w: it founds another branch than its own", ErrInvalid)
+		return nil, fmt.Errorf("%w: it founds another branch than its own", FaultFounding)
 	case len(p.body.Entries) > 0 || len(p.body.Orders) > 0:
-		return nil, fmt.Errorf("%w: it founds a branch and takes transactions", ErrInvalid)
+		return nil, fmt.Errorf("%w: it founds a branch and takes transactions", FaultFounding)
 	}
 	ready, err := l.compile(&f.logic)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", FaultFounding, err)
 	}
 	return f, ready.Close()
 }

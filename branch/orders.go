@@ -18,7 +18,7 @@ func (l *Ledger) checkOrders(ctx context.Context, p *prepared) ([]*object.Order,
 	seen := make(map[object.Hash]bool, len(body.Orders))
 	for _, id := range body.Orders {
 		if seen[id] {
-			return nil, fmt.Errorf("order %s: %w: it stands twice", id.Short(), ErrInvalid)
+			return nil, fmt.Errorf("order %s: %w: it stands twice", id.Short(), FaultOrderTwice)
 		}
 		seen[id] = true
 		o, err := l.Order(ctx, id)
@@ -34,17 +34,17 @@ func (l *Ledger) checkOrders(ctx context.Context, p *prepared) ([]*object.Order,
 		}
 		if o.Kind == object.OrderMerge {
 			if !merges.IsZero() {
-				return nil, fmt.Errorf("order %s: %w: the block merges something else already", id.Short(), ErrInvalid)
+				return nil, fmt.Errorf("order %s: %w: the block merges something else already", id.Short(), FaultOrderSource)
 			}
 			merges = o.Source
 		}
 		orders = append(orders, o)
 	}
 	if len(orders) == 0 && b.MergeMode != object.ModeExclude {
-		return nil, fmt.Errorf("%w: it merges by %s, without an order", ErrInvalid, b.MergeMode)
+		return nil, fmt.Errorf("%w: it merges by %s, without an order", FaultOrderMissing, b.MergeMode)
 	}
 	if !b.Absorbed.IsZero() && b.Absorbed != merges {
-		return nil, fmt.Errorf("%w: no order merges what it absorbs", ErrInvalid)
+		return nil, fmt.Errorf("%w: no order merges what it absorbs", FaultOrderAbsorbed)
 	}
 	return orders, nil
 }
@@ -54,34 +54,34 @@ func (l *Ledger) checkOrder(ctx context.Context, p *prepared, o *object.Order) e
 	ext, critical := object.UnknownCritical(o.Extensions)
 	switch {
 	case critical:
-		return fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, ext)
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", FaultOrderExtension, ext)
 	case o.Lineage != l.Directory.Lineage:
-		return fmt.Errorf("%w: %w: lineage %s", ErrInvalid, ErrForeign, o.Lineage.Short())
+		return fmt.Errorf("%w: %w: lineage %s", FaultOrderLineage, ErrForeign, o.Lineage.Short())
 	case o.Branch != b.Branch:
-		return fmt.Errorf("%w: it is for another branch", ErrInvalid)
+		return fmt.Errorf("%w: it is for another branch", FaultOrderBranch)
 	case b.Branch.IsZero():
-		return fmt.Errorf("%w: a Directory takes no orders", ErrInvalid)
+		return fmt.Errorf("%w: a Directory takes no orders", FaultOrderDirectory)
 	case o.Signer.Key != b.Producer.Key && !p.cited.MayWrite(o.Signer.Key, b.TimeMillis):
-		return fmt.Errorf("%w: its signer may not write here", ErrInvalid)
+		return fmt.Errorf("%w: its signer may not write here", FaultOrderSigner)
 	case o.Expiry != 0 && b.Height > o.Expiry:
-		return fmt.Errorf("%w: it has expired", ErrInvalid)
+		return fmt.Errorf("%w: it has expired", FaultOrderExpired)
 	case o.Mode != b.MergeMode:
-		return fmt.Errorf("%w: it merges by %s, the block by %s", ErrInvalid, o.Mode, b.MergeMode)
+		return fmt.Errorf("%w: it merges by %s, the block by %s", FaultOrderMode, o.Mode, b.MergeMode)
 	}
 	if parent == nil || MarkTooOld(o.Mark.Height, b.Height) {
-		return fmt.Errorf("%w: its mark is outside the window", ErrInvalid)
+		return fmt.Errorf("%w: its mark is outside the window", FaultOrderWindow)
 	}
-	return l.checkMark(ctx, *parent, o.Mark)
+	return l.checkMark(ctx, *parent, o.Mark, FaultOrderMark)
 }
 
-// checkMark checks that a mark is a block of this chain.
-func (l *Ledger) checkMark(ctx context.Context, parent Block, m object.Mark) error {
+// checkMark checks that a mark is a block of this chain; the fault says whose mark it is.
+func (l *Ledger) checkMark(ctx context.Context, parent Block, m object.Mark, otherwise Fault) error {
 	at, err := l.AtHeight(ctx, parent, m.Height)
 	if err != nil {
-		return fmt.Errorf("%w: mark: %w", ErrInvalid, err)
+		return fmt.Errorf("%w: mark: %w", otherwise, err)
 	}
 	if at.ID != m.Block {
-		return fmt.Errorf("%w: its mark is not a block of this branch", ErrInvalid)
+		return fmt.Errorf("%w: its mark is not a block of this branch", otherwise)
 	}
 	return nil
 }
@@ -124,21 +124,21 @@ func (l *Ledger) loadBatches(ctx context.Context, ids []object.Hash, seals *seal
 // checkRecord checks what a batch says by itself. marks keeps the blocks that were loaded.
 func (l *Ledger) checkRecord(ctx context.Context, batch Batch, marks map[object.Hash]Block) error {
 	if batch.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("%w: %w: lineage %s", ErrInvalid, ErrForeign, batch.Lineage.Short())
+		return fmt.Errorf("%w: %w: lineage %s", FaultBatchLineage, ErrForeign, batch.Lineage.Short())
 	}
 	if id, found := object.UnknownCritical(batch.Extensions); found {
-		return fmt.Errorf("%w: critical extension %d is unknown to this version", ErrInvalid, id)
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", FaultBatchExtension, id)
 	}
 	mark, known := marks[batch.Mark.Block]
 	if !known {
 		var err error
 		if mark, err = l.Block(ctx, batch.Mark.Block); err != nil {
-			return fmt.Errorf("%w: mark: %w", ErrInvalid, err)
+			return fmt.Errorf("%w: mark: %w", FaultBatchMark, err)
 		}
 		marks[batch.Mark.Block] = mark
 	}
 	if mark.Height != batch.Mark.Height || lineageOf(mark) != l.Directory.Lineage {
-		return fmt.Errorf("%w: its mark is not in the lineage", ErrInvalid)
+		return fmt.Errorf("%w: its mark is not in the lineage", FaultBatchMark)
 	}
 	return nil
 }
@@ -148,9 +148,9 @@ func (l *Ledger) checkRecord(ctx context.Context, batch Batch, marks map[object.
 func MayEnter(batch Batch, branch object.Hash, height uint64) error {
 	switch {
 	case batch.Expiry != 0 && height > batch.Expiry:
-		return fmt.Errorf("batch %s: %w: it expired at height %d", batch.ID.Short(), ErrInvalid, batch.Expiry)
+		return fmt.Errorf("batch %s: %w: it expired at height %d", batch.ID.Short(), FaultBatchExpired, batch.Expiry)
 	case !batch.Scope.IsZero() && batch.Scope != branch:
-		return fmt.Errorf("batch %s: %w: its scope is another branch", batch.ID.Short(), ErrInvalid)
+		return fmt.Errorf("batch %s: %w: its scope is another branch", batch.ID.Short(), FaultBatchScope)
 	}
 	return nil
 }
@@ -158,9 +158,9 @@ func MayEnter(batch Batch, branch object.Hash, height uint64) error {
 // checkDirect checks that a batch may enter a block without an order.
 func (l *Ledger) checkDirect(ctx context.Context, p *prepared, batch Batch) error {
 	if p.parent == nil || MarkTooOld(batch.Mark.Height, p.Height) {
-		return fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), ErrInvalid)
+		return fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), FaultBatchWindow)
 	}
-	err := l.checkMark(ctx, *p.parent, batch.Mark)
+	err := l.checkMark(ctx, *p.parent, batch.Mark, FaultBatchElsewhere)
 	if err == nil {
 		err = l.checkAuthor(ctx, p, batch)
 	}
@@ -175,9 +175,9 @@ func (l *Ledger) checkAuthor(ctx context.Context, p *prepared, batch Batch) erro
 	if p.Branch.IsZero() {
 		switch {
 		case batch.Scope != p.cited.Genesis:
-			return fmt.Errorf("%w: it is not scoped to the Directory", ErrInvalid)
+			return fmt.Errorf("%w: it is not scoped to the Directory", FaultDirectoryScope)
 		case p.cited.Permission(batch.Author.Key, directory.AnyBranch, p.TimeMillis) < directory.Admin:
-			return fmt.Errorf("%w: its author may not change the Directory", ErrInvalid)
+			return fmt.Errorf("%w: its author may not change the Directory", FaultDirectoryAuthor)
 		}
 		return nil
 	}
@@ -186,7 +186,7 @@ func (l *Ledger) checkAuthor(ctx context.Context, p *prepared, batch Batch) erro
 	}
 	may, err := l.mayStillWrite(ctx, p, batch)
 	if err == nil && !may {
-		err = fmt.Errorf("%w: its author may not write here", ErrInvalid)
+		err = fmt.Errorf("%w: its author may not write here", FaultBatchAuthor)
 	}
 	return err
 }
@@ -200,7 +200,7 @@ func (l *Ledger) mayStillWrite(ctx context.Context, p *prepared, batch Batch) (b
 	if err != nil {
 		return false, err
 	}
-	then, err := l.directoryAt(ctx, mark.Header.Directory)
+	then, err := l.DirectoryAt(ctx, mark.Header.Directory)
 	if err != nil || then.Genesis != p.cited.Genesis {
 		return false, err
 	}

@@ -21,7 +21,7 @@ func SignPoolReceipt(r *object.PoolReceipt, producer Signer) (PoolReceipt, error
 	r.Producer = producer.Identity
 	data := r.Encode()
 	if len(data) > object.MaxSizeBytes {
-		return PoolReceipt{}, fmt.Errorf("receipt: %w: %d exclusions do not fit one record", ErrInvalid, len(r.Excluded))
+		return PoolReceipt{}, fmt.Errorf("receipt: %w: %d exclusions do not fit one record", FaultReceipt, len(r.Excluded))
 	}
 	id := object.Sum(data)
 	return PoolReceipt{ID: id, PoolReceipt: r, Record: data, Seal: producer.Private.Sign(key.DomainPoolReceipt, r.Lineage, id)}, nil

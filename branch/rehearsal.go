@@ -51,7 +51,7 @@ func (r *Rehearsal) Admit(ctx context.Context, batch Batch) ([]object.Run, error
 		return nil, err
 	}
 	if MarkTooOld(batch.Mark.Height, r.head.Height+1) {
-		return nil, fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), ErrInvalid)
+		return nil, fmt.Errorf("batch %s: %w: its mark is outside the window", batch.ID.Short(), FaultBatchWindow)
 	}
 	known := map[object.Hash]Block{}
 	if at, ok := r.marks[batch.Mark]; ok {
@@ -63,7 +63,7 @@ func (r *Rehearsal) Admit(ctx context.Context, batch Batch) ([]object.Run, error
 	if _, ok := r.marks[batch.Mark]; ok {
 		return open, nil
 	}
-	if err := l.checkMark(ctx, r.head, batch.Mark); err != nil {
+	if err := l.checkMark(ctx, r.head, batch.Mark, FaultBatchElsewhere); err != nil {
 		return nil, fmt.Errorf("batch %s: %w", batch.ID.Short(), err)
 	}
 	if len(r.marks) >= maxKnownMarks {

@@ -77,7 +77,7 @@ func Grounds(b Block) ([]object.Hash, error) {
 	}
 	ids, err := decodeGrounds(data)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", FaultGrounds, err)
 	}
 	return ids, nil
 }
@@ -96,7 +96,7 @@ func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) 
 			return nil, err
 		}
 		if at, err := l.AtHeight(ctx, *p.parent, b.Height); err != nil || at.ID != id {
-			return nil, fmt.Errorf("%w: ground %s is not a block of its branch", ErrInvalid, id.Short())
+			return nil, fmt.Errorf("%w: ground %s is not a block of its branch", FaultGrounds, id.Short())
 		}
 		grounds = append(grounds, b)
 	}

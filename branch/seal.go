@@ -175,7 +175,7 @@ func SignBatch(b *object.Batch, author Signer) (batch Batch, record []byte, seal
 	b.Author = author.Identity
 	record = b.Encode()
 	if len(record) > object.MaxSizeBytes || len(b.Chunks) > object.MaxChunks {
-		return Batch{}, nil, seal, fmt.Errorf("batch: %w: %d chunks do not fit one record", ErrInvalid, len(b.Chunks))
+		return Batch{}, nil, seal, fmt.Errorf("batch: %w: %d chunks do not fit one record", FaultBatchSize, len(b.Chunks))
 	}
 	batch = Batch{ID: object.Sum(record), Batch: b}
 	return batch, record, author.Private.Sign(key.DomainBatch, b.Lineage, batch.ID), nil
@@ -186,7 +186,7 @@ func PutOrder(w store.Writer, o *object.Order, signer Signer) (object.Hash, erro
 	o.Signer = signer.Identity
 	data := o.Encode()
 	if len(data) > object.MaxSizeBytes || len(o.Items) > object.MaxOrderItems {
-		return object.Hash{}, fmt.Errorf("order: %w: %d items do not fit one record", ErrInvalid, len(o.Items))
+		return object.Hash{}, fmt.Errorf("order: %w: %d items do not fit one record", FaultOrderSize, len(o.Items))
 	}
 	id := object.Sum(data)
 	sig := signer.Private.Sign(key.DomainOrder, o.Lineage, id)

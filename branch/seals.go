@@ -37,7 +37,7 @@ func (s *seals) start(ctx context.Context, workers int) {
 func (s *seals) wait() error {
 	err := <-s.done
 	if bad := new(key.BatchError); errors.As(err, &bad) {
-		return fmt.Errorf("%w: %s: %w", ErrInvalid, bad.ID.Short(), err)
+		return fmt.Errorf("%w: %s: %w", SignatureFault(bad.Domain), bad.ID.Short(), err)
 	}
 	return err
 }

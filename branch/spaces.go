@@ -87,11 +87,11 @@ func (s *stage) nameOfUnit(u dtt.Unit, offset int) (dtt.Unit, error) {
 func (s *stage) unitOfName(name dtt.Unit) (dtt.Unit, error) {
 	tx, i := int(name>>claimBits), int(name&maxClaimedAt)
 	if tx >= len(s.items) || i >= int(s.starts[tx+1]-s.starts[tx]) {
-		return 0, fmt.Errorf("%w: nothing is declared there", ErrInvalid)
+		return 0, fmt.Errorf("%w: nothing is declared there", FaultTreeCut)
 	}
 	u, ok := s.units[s.accessesOf(tx)[i].unit()]
 	if !ok || !s.claimable(u) {
-		return 0, fmt.Errorf("%w: it may not be claimed", ErrInvalid)
+		return 0, fmt.Errorf("%w: it may not be claimed", FaultTreeCut)
 	}
 	return u, nil
 }

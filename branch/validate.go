@@ -186,16 +186,16 @@ func (l *Ledger) foresee(ctx context.Context, p *prepared, base state.Tree, span
 		return nil, nil
 	}
 	if p.parent == nil {
-		return nil, fmt.Errorf("%w: a first block merges nothing", ErrInvalid)
+		return nil, fmt.Errorf("%w: a first block merges nothing", FaultResolver)
 	}
 	logic, err := l.Chain.MergeLogic(ctx, *p.parent, p.Branch)
 	switch {
 	case err != nil:
 		return nil, err
 	case logic == nil:
-		return nil, fmt.Errorf("%w: it merges by a resolver: %w", ErrInvalid, ErrNoLogic)
+		return nil, fmt.Errorf("%w: it merges by a resolver: %w", FaultResolver, ErrNoLogic)
 	case logic.Hash() != p.Resolver:
-		return nil, fmt.Errorf("%w: it merges by resolver %s, its branch has %s", ErrInvalid, p.Resolver.Short(), logic.Hash().Short())
+		return nil, fmt.Errorf("%w: it merges by resolver %s, its branch has %s", FaultResolver, p.Resolver.Short(), logic.Hash().Short())
 	}
 	source, err := l.mergedIn(ctx, p)
 	if err != nil {
@@ -215,7 +215,7 @@ func (l *Ledger) mergedIn(ctx context.Context, p *prepared) (Block, error) {
 			return l.Block(ctx, o.Source)
 		}
 	}
-	return Block{}, fmt.Errorf("%w: it merges by a resolver, and no order merges anything", ErrInvalid)
+	return Block{}, fmt.Errorf("%w: it merges by a resolver, and no order merges anything", FaultResolver)
 }
 
 // before returns the root of the state that the block begins with.
@@ -262,7 +262,7 @@ func (l *Ledger) execute(ctx context.Context, x *Executor, p *prepared, spans []
 	<-after.done
 	if err != nil {
 		if errors.Is(err, contract.ErrResolver) {
-			return fmt.Errorf("%w: %w", ErrInvalid, err)
+			return fmt.Errorf("%w: %w", FaultLogic, err)
 		}
 		return err
 	}
@@ -287,7 +287,7 @@ func (c Chain) Tree(ctx context.Context, b Block) (dtt.Tree, error) {
 	}
 	tree, err := dtt.Decode(data)
 	if err != nil {
-		return dtt.Tree{}, fmt.Errorf("tree: %w", err)
+		return dtt.Tree{}, fmt.Errorf("tree: %w", FaultTreeRecord.Of(err))
 	}
 	return tree, nil
 }
@@ -299,7 +299,7 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 		return err
 	}
 	if got := x.State().Root(); got != b.Header.State {
-		return fmt.Errorf("%w: state root is %s, execution gives %s", ErrInvalid, b.Header.State.Short(), got.Short())
+		return fmt.Errorf("%w: state root is %s, execution gives %s", FaultStateRoot, b.Header.State.Short(), got.Short())
 	}
 	receipts := x.Receipts().Encode()
 	pieces, err := object.Split(object.KindReceipts, receipts)
@@ -307,14 +307,14 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 		return err
 	}
 	if got := pieces[len(pieces)-1].Hash; got != b.Receipts {
-		return fmt.Errorf("%w: receipts are %s, execution gives %s", ErrInvalid, b.Receipts.Short(), got.Short())
+		return fmt.Errorf("%w: receipts are %s, execution gives %s", FaultReceipts, b.Receipts.Short(), got.Short())
 	}
 	after := made.account
 	if made.err != nil {
 		return made.err
 	}
 	if got := after.Root(); got != b.Header.Account {
-		return fmt.Errorf("%w: account root is %s, execution gives %s", ErrInvalid, b.Header.Account.Short(), got.Short())
+		return fmt.Errorf("%w: account root is %s, execution gives %s", FaultAccountRoot, b.Header.Account.Short(), got.Short())
 	}
 	if b.Absorbed.IsZero() {
 		return nil
@@ -324,7 +324,7 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 		return err
 	}
 	return Missing(ctx, after, l.Account(source), func(e AccountEntry) error {
-		return fmt.Errorf("%w: it absorbs %s but decides nothing of transaction %s.%d", ErrInvalid, source.ID.Short(), e.Batch.Short(), e.Runs[0].First)
+		return fmt.Errorf("%w: it absorbs %s but decides nothing of transaction %s.%d", FaultUndecided, source.ID.Short(), e.Batch.Short(), e.Runs[0].First)
 	})
 }
 
@@ -332,22 +332,22 @@ func (l *Ledger) compare(ctx context.Context, b Block, body *object.Body, x *Exe
 func compareBodies(want, got *object.Body) error {
 	for i := range want.Entries {
 		if i >= len(got.Entries) {
-			return fmt.Errorf("%w: entry %d takes what is no transaction", ErrInvalid, i)
+			return fmt.Errorf("%w: entry %d takes what is no transaction", FaultEntryForm, i)
 		}
 		w, g := &want.Entries[i], &got.Entries[i]
 		for j := range w.Runs {
 			if j >= len(g.Runs) || w.Runs[j] != g.Runs[j] {
-				return fmt.Errorf("%w: transaction %s.%d: its verdict is not what execution gives", ErrInvalid, w.Batch.Short(), w.Runs[j].First)
+				return fmt.Errorf("%w: transaction %s.%d: its verdict is not what execution gives", FaultVerdict, w.Batch.Short(), w.Runs[j].First)
 			}
 		}
 		for j := range w.Excluded {
 			if j >= len(g.Excluded) || !sameExclusion(&w.Excluded[j], &g.Excluded[j]) {
-				return fmt.Errorf("%w: transaction %s.%d: it is not excluded for the reason given", ErrInvalid, w.Batch.Short(), w.Excluded[j].Index)
+				return fmt.Errorf("%w: transaction %s.%d: it is not excluded for the reason given", FaultExclusion, w.Batch.Short(), w.Excluded[j].Index)
 			}
 		}
 	}
 	if wantHash, gotHash := object.Sum(want.Encode()), object.Sum(got.Encode()); wantHash != gotHash {
-		return fmt.Errorf("%w: its entries are not in the form that execution gives", ErrInvalid)
+		return fmt.Errorf("%w: its entries are not in the form that execution gives", FaultEntryForm)
 	}
 	return nil
 }

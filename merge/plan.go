@@ -105,7 +105,7 @@ func (g *gatherer) walkBack(ctx context.Context, sourceOnly map[object.Hash]bran
 		b = parent
 	}
 	for batch := range g.needed {
-		return fmt.Errorf("block %s: %w: its account decides batch %s, which none of its blocks took", g.plan.Source.ID.Short(), branch.ErrInvalid, batch.Short())
+		return fmt.Errorf("block %s: %w: its account decides batch %s, which none of its blocks took", g.plan.Source.ID.Short(), branch.FaultAccountRoot, batch.Short())
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func (g *gatherer) block(ctx context.Context, b branch.Block, only bool) error {
 	for i := len(body.Entries) - 1; i >= 0; i-- {
 		e := &body.Entries[i]
 		if branch.CountRuns(branch.UnionRuns(e.Runs)) != branch.CountRuns(e.Runs) {
-			return fmt.Errorf("%w: it takes a transaction of batch %s twice", branch.ErrInvalid, e.Batch.Short())
+			return fmt.Errorf("%w: it takes a transaction of batch %s twice", branch.FaultTwice, e.Batch.Short())
 		}
 		// What a merge brought in was not made on the source.
 		if only && !merges[e.Order] {

@@ -245,7 +245,7 @@ func (c *closure) rowsOf(ctx context.Context, root object.Hash) error {
 	}
 	level, children, err := state.ChildrenWithin(data, c.rows)
 	if err != nil {
-		return fmt.Errorf("state node %s: %w", root.Short(), err)
+		return fmt.Errorf("state node %s: %w", root.Short(), nodeFault(err))
 	}
 	for _, child := range children {
 		if level == 1 {
@@ -341,12 +341,12 @@ func (c *closure) large(ctx context.Context, h object.Hash) error {
 	}
 	kind, err := object.KindOf(data)
 	if err != nil {
-		return fmt.Errorf("object %s: %w", h.Short(), err)
+		return fmt.Errorf("object %s: %w", h.Short(), branch.FaultPieces.Of(err))
 	}
 	if kind == object.KindBlob {
 		pieces, err := object.BlobLeaves(data)
 		if err != nil {
-			return fmt.Errorf("object %s: %w", h.Short(), err)
+			return fmt.Errorf("object %s: %w", h.Short(), branch.FaultPieces.Of(err))
 		}
 		for _, piece := range pieces {
 			if err := c.single(ctx, object.KindBlob, piece); err != nil {
@@ -355,6 +355,14 @@ func (c *closure) large(ctx context.Context, h object.Hash) error {
 		}
 	}
 	return c.found(ctx, kind, h)
+}
+
+// nodeFault says of an error that nodes make no tree that this is what is wrong.
+func nodeFault(err error) error {
+	if errors.Is(err, state.ErrCorrupt) {
+		return branch.FaultNode.Of(err)
+	}
+	return err
 }
 
 // tree finds the nodes of a state or an account that are not known.
@@ -394,7 +402,7 @@ func (c *closure) tree(ctx context.Context, root object.Hash) error {
 		return true, nil
 	})
 	if err != nil {
-		return err
+		return nodeFault(err)
 	}
 	return settle(top)
 }

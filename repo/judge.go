@@ -2,10 +2,12 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"aergo/branch"
 	"aergo/consensus/directory"
+	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/state"
 )
@@ -102,7 +104,7 @@ func (j *judge) isOwn(ctx context.Context, b branch.Block) (bool, error) {
 			break
 		}
 		path = append(path, b.ID)
-		cited, err := j.ledger.Directories.At(ctx, j.ledger.Objects, b.Directory)
+		cited, err := j.ledger.DirectoryAt(ctx, b.Directory)
 		if err != nil {
 			return false, err
 		}
@@ -218,8 +220,7 @@ func (j *judge) classify(ctx context.Context, id object.Hash) (out judged, err e
 func (j *judge) check(ctx context.Context, b judged) error {
 	switch {
 	case b.Branch.IsZero() && b.Parent.IsZero(): // a Directory's: who it belongs to is part of the genesis
-		_, err := directory.Load(ctx, j.ledger.Objects, b.ID)
-		return err
+		return j.genesis(ctx, b.ID)
 	case b.own && j.executes(b.ID), b.Branch.IsZero():
 		return j.ledger.Validate(ctx, b.Block)
 	}
@@ -229,20 +230,29 @@ func (j *judge) check(ctx context.Context, b judged) error {
 	return nil
 }
 
+// genesis checks the first block of a Directory.
+func (j *judge) genesis(ctx context.Context, id object.Hash) error {
+	_, err := directory.Load(ctx, j.ledger.Objects, id)
+	if errors.Is(err, directory.ErrInvalid) || errors.Is(err, key.ErrBadSignature) {
+		err = fmt.Errorf("genesis %s: %w: %w", id.Short(), branch.FaultGenesis, err)
+	}
+	return err
+}
+
 func (j *judge) foreign(ctx context.Context, b judged) error {
 	if id, found := object.UnknownCritical(b.Extensions, object.ExtensionFounding, object.ExtensionGrounds); found {
-		return fmt.Errorf("%w: critical extension %d is unknown to this version", branch.ErrInvalid, id)
+		return fmt.Errorf("%w: critical extension %d is unknown to this version", branch.FaultExtension, id)
 	}
 	if !b.Access.IsZero() {
-		return fmt.Errorf("%w: it uses what this version does not know", branch.ErrInvalid)
+		return fmt.Errorf("%w: it uses what this version does not know", branch.FaultReserved)
 	}
 	if !b.Parent.IsZero() {
 		parent, err := j.ledger.Block(ctx, b.Parent)
 		if err != nil {
 			return err
 		}
-		if b.Height != parent.Height+1 || b.TimeMillis <= parent.TimeMillis {
-			return fmt.Errorf("%w: height and time do not follow the parent's", branch.ErrInvalid)
+		if err := branch.CheckFollows(b.Block, parent); err != nil {
+			return err
 		}
 	}
 	if !b.Absorbed.IsZero() {
@@ -251,7 +261,7 @@ func (j *judge) foreign(ctx context.Context, b judged) error {
 			return err
 		}
 		if b.TimeMillis <= absorbed.TimeMillis {
-			return fmt.Errorf("%w: it is not later than what it absorbs", branch.ErrInvalid)
+			return fmt.Errorf("%w: it is not later than what it absorbs", branch.FaultAbsorbedTime)
 		}
 	}
 	return j.batches(ctx, b.body)
@@ -260,15 +270,15 @@ func (j *judge) foreign(ctx context.Context, b judged) error {
 // producer returns the Directory of a foreign block, and checks that the block was made by
 // who that says.
 func (j *judge) producer(ctx context.Context, b branch.Block) (*directory.Directory, error) {
-	d, err := j.ledger.Directories.At(ctx, j.ledger.Objects, b.Directory)
+	d, err := j.ledger.DirectoryAt(ctx, b.Directory)
 	if err != nil {
 		return nil, err
 	}
 	if d.Lineage != j.ledger.Directory.Lineage || b.Lineage != d.Lineage {
-		return nil, fmt.Errorf("%w: %w: its Directory is of lineage %s", branch.ErrInvalid, branch.ErrForeign, d.Lineage.Short())
+		return nil, fmt.Errorf("%w: %w: its Directory is of lineage %s", branch.FaultLineage, branch.ErrForeign, d.Lineage.Short())
 	}
 	if !d.Native(d, b.Producer.Key) {
-		return nil, fmt.Errorf("%w: producer %x is not the delegate of its Directory", branch.ErrInvalid, b.Producer.Key[:4])
+		return nil, fmt.Errorf("%w: producer %x is not the delegate of its Directory", branch.FaultProducer, b.Producer.Key[:4])
 	}
 	return d, nil
 }
@@ -286,7 +296,7 @@ func (j *judge) batches(ctx context.Context, body *object.Body) error {
 	for i := range body.Entries {
 		for _, run := range body.Entries[i].Runs {
 			if run.First+run.Count > batches[i].Count {
-				return fmt.Errorf("%w: batch %s has no transaction %d", branch.ErrInvalid, ids[i].Short(), run.First+run.Count-1)
+				return fmt.Errorf("%w: batch %s has no transaction %d", branch.FaultNoTransaction, ids[i].Short(), run.First+run.Count-1)
 			}
 		}
 	}

@@ -139,10 +139,10 @@ func (r *Repo) readSubmission(ctx context.Context, s Submission) (*branch.Accept
 	}
 	if home := l.Directory.Lineage; a.Batch.Lineage != home {
 		return nil, fmt.Errorf("batch %s: %w: %w: lineage %s, this repository is of %s",
-			a.Batch.ID.Short(), branch.ErrInvalid, branch.ErrForeign, a.Batch.Lineage.Short(), home.Short())
+			a.Batch.ID.Short(), branch.FaultBatchLineage, branch.ErrForeign, a.Batch.Lineage.Short(), home.Short())
 	}
 	if err := l.Keys.Verify(key.Public(a.Batch.Author.Key), key.DomainBatch, a.Batch.Lineage, a.Batch.ID, a.Seal); err != nil {
-		return nil, fmt.Errorf("batch %s: %w: %w", a.Batch.ID.Short(), branch.ErrInvalid, err)
+		return nil, fmt.Errorf("batch %s: %w: %w", a.Batch.ID.Short(), branch.FaultBatchSeal, err)
 	}
 	return a, nil
 }

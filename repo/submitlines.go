@@ -264,16 +264,16 @@ func (w *lineWriter) write(specs []table.Spec) error {
 // checkAnswer checks that a receipt is of what was submitted, and that its seal holds.
 func checkAnswer(l *branch.Ledger, s Submission, out Submitted) error {
 	if out.Batch != object.Sum(s.Batch) || out.Branch != s.Branch {
-		return fmt.Errorf("submit: %w: the answer is to another submission", branch.ErrInvalid)
+		return fmt.Errorf("submit: %w: the answer is to another submission", branch.FaultReceipt)
 	}
 	if out.Receipt == nil {
 		return nil // decided before, and the receipt is forgotten
 	}
 	if out.Receipt.Batch != out.Batch || out.Receipt.Lineage != l.Directory.Lineage {
-		return fmt.Errorf("submit: %w: the receipt is of another batch", branch.ErrInvalid)
+		return fmt.Errorf("submit: %w: the receipt is of another batch", branch.FaultReceipt)
 	}
 	if err := out.Receipt.Verify(); err != nil {
-		return fmt.Errorf("submit: %w: %w", branch.ErrInvalid, err)
+		return fmt.Errorf("submit: %w: %w", branch.FaultReceiptSeal, err)
 	}
 	return nil
 }

@@ -123,7 +123,7 @@ func (rc *receiver) receive(ctx context.Context, kind object.Kind, h object.Hash
 		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
 	}
 	if got, err := object.KindOf(data); err != nil || got != kind {
-		return fmt.Errorf("%s %s: %w: it is a %s", kind, h.Short(), branch.ErrInvalid, got)
+		return fmt.Errorf("%s %s: %w: it is a %s", kind, h.Short(), branch.FaultKind, got)
 	}
 	seal, err := rc.seal(ctx, kind, h, data)
 	if err != nil {
@@ -152,7 +152,7 @@ func (rc *receiver) seal(ctx context.Context, kind object.Kind, h object.Hash, d
 		return nil, err
 	}
 	if home := rc.ledger.Directory.Lineage; lineage != home {
-		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", branch.ErrInvalid, branch.ErrForeign, lineage.Short(), home.Short())
+		return nil, fmt.Errorf("%w: %w: lineage %s, this repository is of %s", lineageFault(kind), branch.ErrForeign, lineage.Short(), home.Short())
 	}
 	seal, err := rc.from.Seal(ctx, h)
 	if err != nil {
@@ -160,12 +160,25 @@ func (rc *receiver) seal(ctx context.Context, kind object.Kind, h object.Hash, d
 	}
 	sig, err := key.SignatureFromBytes(seal)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", branch.ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", branch.SignatureFault(domain), err)
 	}
 	if err := rc.ledger.Keys.Verify(key.Public(who.Key), domain, lineage, h, sig); err != nil {
-		return nil, fmt.Errorf("%w: %w", branch.ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", branch.SignatureFault(domain), err)
 	}
 	return seal, nil
+}
+
+// lineageFault is the fault of a record of a kind that is of another lineage.
+func lineageFault(kind object.Kind) branch.Fault {
+	switch kind {
+	case object.KindBatch:
+		return branch.FaultBatchLineage
+	case object.KindOrder:
+		return branch.FaultOrderLineage
+	case object.KindTag:
+		return branch.FaultTag
+	}
+	return branch.FaultLineage
 }
 
 // sealer returns who must have sealed a record, and for which lineage.
@@ -174,7 +187,7 @@ func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineag
 	case object.KindHeader:
 		b, err := object.DecodeHeader(data)
 		if err != nil {
-			return lineage, who, domain, false, err
+			return lineage, who, domain, false, branch.FaultHeader.Of(err)
 		}
 		rc.Blocks++
 		if lineage = b.Lineage; lineage.IsZero() {
@@ -187,19 +200,19 @@ func (rc *receiver) sealer(kind object.Kind, h object.Hash, data []byte) (lineag
 	case object.KindBatch:
 		b, err := object.DecodeBatch(data)
 		if err != nil {
-			return lineage, who, domain, false, err
+			return lineage, who, domain, false, branch.FaultBatch.Of(err)
 		}
 		return b.Lineage, b.Author, key.DomainBatch, true, nil
 	case object.KindOrder:
 		o, err := object.DecodeOrder(data)
 		if err != nil {
-			return lineage, who, domain, false, err
+			return lineage, who, domain, false, branch.FaultOrder.Of(err)
 		}
 		return o.Lineage, o.Signer, key.DomainOrder, true, nil
 	case object.KindTag:
 		t, err := object.DecodeTag(data)
 		if err != nil {
-			return lineage, who, domain, false, err
+			return lineage, who, domain, false, branch.FaultTagRecord.Of(err)
 		}
 		return t.Lineage, t.Tagger, key.DomainTag, true, nil
 	}
@@ -253,7 +266,7 @@ func (rc *receiver) tag(ctx context.Context, t ref.Tag) error {
 		return err
 	}
 	if record.Name != string(t.Name) || record.Block != t.Block || record.Lineage != rc.ledger.Directory.Lineage {
-		return fmt.Errorf("%w: its record is about %q at %s", branch.ErrInvalid, record.Name, record.Block.Short())
+		return fmt.Errorf("%w: its record is about %q at %s", branch.FaultTag, record.Name, record.Block.Short())
 	}
 	return nil
 }
@@ -269,13 +282,13 @@ func (c checked) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 	}
 	if errors.Is(err, store.ErrNotFound) {
 		// To the side that asks this is no answer of "no": what was promised is not there.
-		return nil, fmt.Errorf("object %s: %w: it is missing on the other side", h.Short(), store.ErrCorrupt)
+		return nil, fmt.Errorf("object %s: %w: it is missing on the other side", h.Short(), branch.FaultMissing.Of(store.ErrCorrupt))
 	}
 	if err != nil {
 		return nil, err
 	}
 	if actual := object.Sum(data); actual != h {
-		return nil, fmt.Errorf("object %s: %w: what came has the hash %s", h.Short(), store.ErrCorrupt, actual.Short())
+		return nil, fmt.Errorf("object %s: %w: what came has the hash %s", h.Short(), branch.FaultHash.Of(store.ErrCorrupt), actual.Short())
 	}
 	return data, nil
 }

@@ -128,7 +128,7 @@ func (v *verification) tag(ctx context.Context, t ref.Tag) error {
 		return err
 	}
 	if record.Name != string(t.Name) || record.Block != t.Block {
-		return fmt.Errorf("%w: its record is about %q at %s", branch.ErrInvalid, record.Name, record.Block.Short())
+		return fmt.Errorf("%w: its record is about %q at %s", branch.FaultTag, record.Name, record.Block.Short())
 	}
 	v.out.Tags++
 	v.out.Signatures++

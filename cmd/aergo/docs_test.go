@@ -18,6 +18,9 @@ func shapes() map[string]any {
 		"error": &struct {
 			Error ui.Problem `json:"error"`
 		}{},
+		"error about a block": &struct {
+			Error ui.Problem `json:"error"`
+		}{},
 		"init": &initialisedJSON{},
 		"put, incr, del, apply, schema with columns": &preparedJSON{},
 		"import":         &importedJSON{},

@@ -31,5 +31,5 @@ func judge(ctx context.Context, err error) verdict {
 		return verdict{exit: problem.ExitNo, silent: true}
 	}
 	k := problem.Of(ctx, err)
-	return verdict{exit: k.Exit, problem: ui.Problem{Code: k.Code, Message: err.Error(), Hint: k.Hint}}
+	return verdict{exit: k.Exit, problem: ui.Problem{Code: k.Code, Fault: problem.Fault(err), Message: err.Error(), Hint: k.Hint}}
 }

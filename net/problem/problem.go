@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"aergo/branch"
 	"aergo/contract/table"
 	"aergo/net/transfer"
 )
@@ -87,6 +88,10 @@ func recognise(ctx context.Context, err error) Kind {
 	}
 	return unforeseenKind()
 }
+
+// Fault returns the word for the rule that a block, or what came with one, breaks
+// (docs/faults.md), empty if an error is about no such thing.
+func Fault(err error) string { return string(branch.FaultOf(err)) }
 
 // Kinds returns every kind, in the order in which errors are compared with their sentinels;
 // those without a sentinel come last.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"aergo/branch"
 	"aergo/contract/table"
 	"aergo/contract/table/format"
 	"aergo/net/problem"
@@ -21,6 +22,8 @@ type fault struct {
 	Hint    string `json:"hint,omitempty"` // of the outermost only
 	// Kinds are the identifiers of all kinds whose sentinel the error wraps, and "canceled".
 	Kinds []string `json:"kinds,omitempty"`
+	// Fault is the rule that a block breaks (branch.FaultOf), if the error is about that.
+	Fault branch.Fault `json:"fault,omitempty"`
 	// Type names the error's type if the other side knows it, and Detail is what it holds
 	// beside the first of Causes.
 	Type   string          `json:"type,omitempty"`
@@ -65,7 +68,7 @@ type inputDetail struct {
 }
 
 func encodeFault(err error, depth int) fault {
-	f := fault{Message: err.Error(), Kinds: kindsOf(err)}
+	f := fault{Message: err.Error(), Kinds: kindsOf(err), Fault: branch.FaultOf(err)}
 	var detail any
 	switch e := err.(type) { //nolint:errorlint // the outermost is meant; what it wraps follows
 	case *repo.ApplyError:
@@ -153,7 +156,7 @@ func (f *fault) err() error {
 // decodeFault makes the error. What it does not understand it takes for an error without a
 // type: the text is there in any case.
 func decodeFault(f *fault, depth int) error {
-	plain := &remoteError{text: f.Message, is: sentinels(f.Kinds)}
+	plain := &remoteError{text: f.Message, is: sentinels(f.Kinds), fault: f.Fault}
 	if depth >= maxCauseDepth {
 		return plain
 	}
@@ -209,6 +212,7 @@ type remoteError struct {
 	text   string
 	is     []error // sentinels
 	causes []error // of known types
+	fault  branch.Fault
 }
 
 // Error returns what the other side says.
@@ -220,6 +224,16 @@ func (e *remoteError) Is(target error) bool {
 		if errors.Is(s, target) {
 			return true
 		}
+	}
+	return false
+}
+
+// As gives away the fault.
+func (e *remoteError) As(target any) bool {
+	f, ok := target.(*branch.Fault)
+	if ok && e.fault != "" {
+		*f = e.fault
+		return true
 	}
 	return false
 }

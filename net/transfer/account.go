@@ -50,8 +50,7 @@ func (m *merged) size() int { return 10 }
 
 func (m *merged) append(b []byte) []byte {
 	b = head(b, m, numberMerged)
-	b = object.AppendText(b, string(m.Failed.Code))
-	b = object.AppendText(b, clip(m.Failed.Text))
+	b = m.Failed.appendTo(b)
 	b = appendAccount(b, &m.Merged)
 	b = appendExclusions(b, m.Merged.Excluded)
 	// A merge that failed may have reached no branch.
@@ -72,7 +71,7 @@ func (m *merged) append(b []byte) []byte {
 }
 
 func (m *merged) read(r *object.Reader) {
-	m.Failed = refusal{Code: Code(r.Text(64)), Text: r.Text(maxTextBytes)}
+	m.Failed.readFrom(r)
 	readAccount(r, &m.Merged)
 	m.Merged.Excluded = readExclusions(r)
 	if r.Array(1) == 1 {

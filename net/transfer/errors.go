@@ -9,6 +9,7 @@ import (
 	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/state"
 	"aergo/repo/store"
 )
 
@@ -85,15 +86,17 @@ func meanings() []meaning {
 		{CodeStale, branch.ErrStale, "what is pending on the other side stands in the way"},
 		{CodeBusy, lock.ErrBusy, "try again later"},
 		{CodeDamaged, store.ErrCorrupt, "aergo fsck says what is damaged"},
+		{CodeDamaged, state.ErrCorrupt, "aergo fsck says what is damaged"},
 		{CodeMalformed, object.ErrMalformed, "aergo fsck says what is damaged"},
 	}
 }
 
 // RemoteError is what the other side said when it refused. It is the error that its code
-// stands for, too, such as repo.ErrConflict.
+// stands for, too, such as repo.ErrConflict, and has the fault as branch.FaultOf finds it.
 type RemoteError struct {
-	Code Code
-	Text string
+	Code  Code
+	Fault branch.Fault // the rule that was broken; empty if the other side did not say
+	Text  string
 }
 
 // Error returns what the other side said.
@@ -114,6 +117,16 @@ func (e *RemoteError) Is(target error) bool {
 	return e.Code == CodeNoRepository && target == repo.ErrNoRemote
 }
 
+// As gives away the fault.
+func (e *RemoteError) As(target any) bool {
+	f, ok := target.(*branch.Fault)
+	if ok && e.Fault != "" {
+		*f = e.Fault
+		return true
+	}
+	return false
+}
+
 // Hint returns what may help, or nothing.
 func (e *RemoteError) Hint() string {
 	for _, m := range meanings() {
@@ -129,14 +142,14 @@ func (e *RemoteError) Hint() string {
 func refuse(err error) *refusal {
 	var remote *RemoteError
 	if errors.As(err, &remote) {
-		return &refusal{Code: remote.Code, Text: remote.Text}
+		return &refusal{Code: remote.Code, Fault: remote.Fault, Text: remote.Text}
 	}
 	for _, m := range meanings() {
 		if errors.Is(err, m.is) {
-			return &refusal{Code: m.code, Text: err.Error()}
+			return &refusal{Code: m.code, Fault: branch.FaultOf(err), Text: err.Error()}
 		}
 	}
 	return &refusal{Code: CodeInternal, Text: "something went wrong on the other side; its log says what"}
 }
 
-func (m *refusal) err() error { return &RemoteError{Code: m.Code, Text: m.Text} }
+func (m *refusal) err() error { return &RemoteError{Code: m.Code, Fault: m.Fault, Text: m.Text} }

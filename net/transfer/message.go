@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"aergo/branch"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 )
@@ -25,6 +26,7 @@ const (
 	maxListBytes  = 64 << 20
 	maxAskedBytes = 8 << 20 // of what a server takes from a client
 	maxTextBytes  = 4 << 10
+	maxCodeBytes  = 64
 	maxPathBytes  = 8 * (ref.NameMaxBytes + 1)
 )
 
@@ -74,8 +76,9 @@ type welcome struct {
 
 // refusal ends a conversation, or says why a request failed.
 type refusal struct {
-	Code Code
-	Text string
+	Code  Code
+	Fault branch.Fault
+	Text  string
 }
 
 // list asks where the repository stands, and is answered by a refs.
@@ -188,10 +191,27 @@ func (m *welcome) read(r *object.Reader) {
 
 func (m *refusal) size() int { return 3 }
 func (m *refusal) append(b []byte) []byte {
-	return object.AppendText(object.AppendText(head(b, m, numberRefusal), string(m.Code)), clip(m.Text))
+	return m.appendTo(head(b, m, numberRefusal))
 }
 
-func (m *refusal) read(r *object.Reader) { m.Code, m.Text = Code(r.Text(64)), r.Text(maxTextBytes) }
+// appendTo appends the code, with the fault behind a slash if there is one, and the words.
+func (m *refusal) appendTo(b []byte) []byte {
+	code := string(m.Code)
+	if m.Fault != "" {
+		code += "/" + string(m.Fault)
+	}
+	return object.AppendText(object.AppendText(b, code), clip(m.Text))
+}
+
+func (m *refusal) read(r *object.Reader) { m.readFrom(r) }
+
+func (m *refusal) readFrom(r *object.Reader) {
+	code, fault, more := strings.Cut(r.Text(maxCodeBytes), "/")
+	if more && (code == "" || fault == "") {
+		r.Fail("half of a code")
+	}
+	m.Code, m.Fault, m.Text = Code(code), branch.Fault(fault), r.Text(maxTextBytes)
+}
 
 func (m *list) size() int              { return 1 }
 func (m *list) append(b []byte) []byte { return head(b, m, numberList) }

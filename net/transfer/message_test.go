@@ -3,6 +3,7 @@ package transfer
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"reflect"
@@ -39,6 +40,7 @@ func samples() []message {
 		&hello{},
 		&welcome{Version: 1, Lineage: h("lineage"), Directory: h("directory")},
 		&refusal{Code: CodeConflict, Text: "transactions conflict"},
+		&refusal{Code: CodeInvalid, Fault: branch.FaultStateRoot, Text: "invalid block"},
 		&list{},
 		&refs{repo.RemoteRefs{Directory: h("d"), Lineage: h("l"), Head: ref.Head{Branch: "master"}, Branches: []ref.Branch{b}, Tags: tags}},
 		&refs{repo.RemoteRefs{Head: ref.Head{Tag: "v1"}}},
@@ -62,6 +64,8 @@ func samples() []message {
 			Excluded: []object.Exclusion{{Index: 2, Reason: object.ReasonFieldChanged, Key: []byte("key"), Field: "n", Found: make([]byte, object.FoundSize)}}}},
 		&submitted{Submitted: repo.Submitted{Branch: "x", State: repo.SubmissionRefused, Refusal: "too late"}},
 		&submitted{Failed: refusal{Code: CodeFull, Text: "no"}},
+		&submitted{Failed: refusal{Code: CodeInvalid, Fault: branch.FaultBatchScope, Text: "no"}},
+		&merged{Failed: refusal{Code: CodeInvalid, Fault: branch.FaultHeight, Text: "no"}},
 	}
 }
 
@@ -223,6 +227,18 @@ func TestErrorsCross(t *testing.T) {
 		must(t, decodeErr)
 		if there := m.(*refusal).err(); !errors.Is(there, err) || there.Error() != err.Error() {
 			t.Errorf("%v crosses as %v", err, there)
+		}
+	}
+	fault := fmt.Errorf("block: %w: its height", branch.FaultHeight)
+	m, err := decode(refuse(fault).append(nil))
+	must(t, err)
+	if there := m.(*refusal).err(); branch.FaultOf(there) != branch.FaultHeight || !errors.Is(there, branch.ErrInvalid) || *refuse(there) != *refuse(fault) {
+		t.Errorf("%v crosses as %v", fault, there)
+	}
+	for _, code := range []string{"/", "invalid/", "/height"} {
+		half := object.AppendText(object.AppendText(head(nil, &refusal{}, numberRefusal), code), "")
+		if m, err := decode(half); err == nil {
+			t.Errorf("%q is taken for %+v", code, m)
 		}
 	}
 	secret := errors.New("open /home/ada/keys: no such file")

@@ -65,7 +65,7 @@ func (m *follow) read(r *object.Reader) {
 func (m *submitted) size() int { return 13 }
 func (m *submitted) append(b []byte) []byte {
 	b = head(b, m, numberSubmitted)
-	b = object.AppendText(object.AppendText(b, string(m.Failed.Code)), clip(m.Failed.Text))
+	b = m.Failed.appendTo(b)
 	b = object.AppendText(b, string(m.Branch))
 	b = object.AppendHash(b, m.Batch)
 	b = object.AppendUint(b, uint64(max(0, slices.Index(states(), m.State))))
@@ -81,7 +81,7 @@ func (m *submitted) append(b []byte) []byte {
 }
 
 func (m *submitted) read(r *object.Reader) {
-	m.Failed = refusal{Code: Code(r.Text(64)), Text: r.Text(maxTextBytes)}
+	m.Failed.readFrom(r)
 	m.Branch, m.Batch = readOptionalName(r), r.Hash()
 	m.State = states()[r.UintMax(uint64(len(states())-1))]
 	if r.Array(1) == 1 {

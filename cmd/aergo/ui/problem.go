@@ -4,13 +4,14 @@ import "strings"
 
 // Problem is why a command failed, for people and for scripts.
 type Problem struct {
-	Code    string `json:"code"`    // a word that scripts branch on
-	Message string `json:"message"` // reason, lower case, without a full stop
-	Hint    string `json:"hint"`    // what to do next; may be empty
+	Code    string `json:"code"`            // a word that scripts branch on
+	Fault   string `json:"fault,omitempty"` // the rule that a block breaks; empty for most problems
+	Message string `json:"message"`         // reason, lower case, without a full stop
+	Hint    string `json:"hint"`            // what to do next; may be empty
 }
 
 // Error writes a problem to Err, also if Quiet: "error: ..." and "hint: ...", or with
-// JSON the one line {"error":{"code","message","hint"}}. It goes to Err in both forms, so
+// JSON the one line {"error":{"code","fault","message","hint"}}. It goes to Err in both forms, so
 // that a file that takes the results never ends in something else.
 func (s *Streams) Error(p Problem) {
 	if s.JSON {
