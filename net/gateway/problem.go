@@ -78,6 +78,7 @@ func errNoRepository(name string) *requestError {
 type problemJSON struct {
 	Error struct {
 		Code    string `json:"code"`
+		Fault   string `json:"fault,omitempty"` // problem.Fault
 		Message string `json:"message"`
 		Hint    string `json:"hint"`
 	} `json:"error"`
@@ -108,7 +109,7 @@ func (v *visit) failed(err error) answer {
 		}
 	}
 	var shape problemJSON
-	shape.Error.Code, shape.Error.Message, shape.Error.Hint = p.Code, p.Message, p.Hint
+	shape.Error.Code, shape.Error.Fault, shape.Error.Message, shape.Error.Hint = p.Code, problem.Fault(err), p.Message, p.Hint
 	a.body = encode(shape)
 	return a
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"aergo/branch"
 	"aergo/contract/table"
 	"aergo/contract/table/format"
 	"aergo/net/problem"
@@ -43,6 +44,8 @@ func TestErrorsOfEveryKindTravel(t *testing.T) {
 		fmt.Errorf("x: %w", &format.Error{Line: 3, Column: 2, Name: "n", Err: format.ErrType}),
 		fmt.Errorf("x: %w", &repo.UnknownColumnsError{Table: "t", Columns: []string{"a", "b"}}),
 		fmt.Errorf("x: %w", &transfer.RemoteError{Code: transfer.CodeConflict, Text: "over there"}),
+		fmt.Errorf("x: %w", &transfer.RemoteError{Code: transfer.CodeInvalid, Fault: branch.FaultTime, Text: "over there"}),
+		fmt.Errorf("block: %w: its height", branch.FaultHeight),
 	}
 	for _, k := range problem.Kinds() {
 		if k.Sentinel != nil {
@@ -53,8 +56,8 @@ func TestErrorsOfEveryKindTravel(t *testing.T) {
 	cancel()
 	for _, err := range errs {
 		got := travel(t, err)
-		if got.Error() != err.Error() {
-			t.Errorf("%q arrives as %q", err, got)
+		if got.Error() != err.Error() || problem.Fault(got) != problem.Fault(err) {
+			t.Errorf("%q (%s) arrives as %q (%s)", err, problem.Fault(err), got, problem.Fault(got))
 		}
 		for _, ctx := range []context.Context{t.Context(), gone} {
 			g, w := problem.Of(ctx, got), problem.Of(ctx, err)
