@@ -34,6 +34,8 @@ type closure struct {
 	// headers says that blocks lead to the headers of other blocks, and no further. Those of
 	// Directories are whole all the same, and rows are all of theirs.
 	headers bool
+	// rebuilt says that blocks lead neither to states nor to accounts, but those of Directories.
+	rebuilt bool
 }
 
 func (c *closure) failed(err error) error {
@@ -209,12 +211,14 @@ func (c *closure) block(ctx context.Context, id object.Hash) error {
 	of := c
 	if b.Branch.IsZero() { // a Directory's, which everybody has all of
 		all := *c
-		all.headers, all.rows = false, nil
+		all.headers, all.rebuilt, all.rows = false, false, nil
 		of = &all
 	}
 	if !of.headers {
-		if err := in(of.states(ctx, b)); err != nil {
-			return err
+		if !of.rebuilt {
+			if err := in(of.states(ctx, b)); err != nil {
+				return err
+			}
 		}
 		if err := in(of.contents(ctx, chain, b)); err != nil {
 			return err

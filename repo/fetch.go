@@ -182,10 +182,15 @@ func (r *Repo) admitDepth(ctx context.Context, c *change, rc *receiver, depth ui
 	return c.setBoundary(cuts)
 }
 
-// admitAll is admit where nothing of a history is left out.
+// admitAll is admit where nothing of a history is left out. Unless rows are, states and
+// accounts do not travel: executing the blocks makes them.
 func (r *Repo) admitAll(ctx context.Context, rc *receiver, heads []object.Hash) error {
+	rc.rebuild = rc.rows == nil
 	if err := rc.take(ctx, heads...); err != nil {
 		return err
+	}
+	if rc.rebuild {
+		return r.rebuildAll(ctx, rc)
 	}
 	return r.judgeAll(ctx, rc, rc.blocks, nil)
 }

@@ -64,6 +64,9 @@ type Walk struct {
 	Known func(ctx context.Context, h object.Hash) (bool, error)
 	// Headers says that blocks lead to nothing but the headers of other blocks.
 	Headers bool
+	// Rebuilt says that blocks lead neither to states nor to accounts, but those of Directories:
+	// executing the blocks makes them.
+	Rebuilt bool
 	// Rows are the keys of the rows that are wanted, nil for all of them. If it is set, batches
 	// lead to no transactions, and blocks neither to trees nor to receipts.
 	Rows []state.Span

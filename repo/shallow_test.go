@@ -53,7 +53,7 @@ func TestShallowClone(t *testing.T) {
 		_, all, err := w.tryClone("up", "all", "bob")
 		must(t, err)
 		r, c := w.cloneOf("part", "bob", CloneRequest{From: "up", Depth: 3})
-		if c.Transfer.Bytes >= all.Transfer.Bytes || c.Lacking == nil || len(c.Lacking.Boundary) != 1 {
+		if c.Transfer.Objects >= all.Transfer.Objects || c.Lacking == nil || len(c.Lacking.Boundary) != 1 {
 			t.Errorf("cloned %+v; all of it is %+v", c, all.Transfer)
 		}
 		if got := heights(t, r, ""); got != "10 9 8" {

@@ -134,10 +134,10 @@ func TestTamperedHistoryIsRefused(t *testing.T) {
 		"another lineage": {want: branch.ErrForeign, tamper: func(t *testing.T, w *world) object.Hash {
 			return w.forgeHead("evil", "ada", func(h *object.Header) { h.Lineage = other })
 		}},
-		"state that is not there": {want: store.ErrCorrupt, tamper: func(t *testing.T, w *world) object.Hash {
+		"state that is not there": {want: branch.ErrInvalid, tamper: func(t *testing.T, w *world) object.Hash {
 			return w.forgeHead("evil", "ada", func(h *object.Header) { h.State = other })
 		}},
-		"state that is no tree": {want: object.ErrMalformed, tamper: func(t *testing.T, w *world) object.Hash {
+		"state that is no tree": {want: branch.ErrInvalid, tamper: func(t *testing.T, w *world) object.Hash {
 			return w.forgeHead("evil", "ada", func(h *object.Header) { h.State = h.Entries })
 		}},
 		"missing chunk": {want: store.ErrCorrupt, tamper: func(t *testing.T, w *world) object.Hash {

@@ -23,6 +23,7 @@ type receiver struct {
 	progress func(Progress)
 	begin    func() error // called before the first object is stored
 	rows     []state.Span // that are wanted; nil for all
+	rebuild  bool         // states and accounts are made by executing, and do not come
 	// holds says whether what a block stands for is here; nil asks for the block.
 	holds func(object.Hash) bool
 
@@ -58,7 +59,7 @@ func (rc *receiver) take(ctx context.Context, heads ...object.Hash) error {
 
 // closure walks what is to be received.
 func (rc *receiver) closure() *closure {
-	return &closure{from: nearest{rc.to, rc.from}, known: rc.to.Has, found: rc.receive, rows: rc.rows}
+	return &closure{from: nearest{rc.to, rc.from}, known: rc.to.Has, found: rc.receive, rows: rc.rows, rebuilt: rc.rebuild}
 }
 
 // nearest is a Source that asks another one for what is not here.
@@ -85,7 +86,7 @@ func (n nearest) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 
 // gather tells a source that wants to know it what will be asked for.
 func (rc *receiver) gather(ctx context.Context, w Walk) error {
-	w.Known, w.Rows = rc.to.Has, rc.rows
+	w.Known, w.Rows, w.Rebuilt = rc.to.Has, rc.rows, rc.rebuild
 	return gather(ctx, rc.from.from, w)
 }
 
@@ -108,7 +109,7 @@ func (r *Repo) gatherAhead(ctx context.Context, from Source, heads ...object.Has
 		return err
 	}
 	p := r.Lacking()
-	return gather(ctx, from, Walk{Heads: heads, Known: l.Objects.Has, Rows: p.rows(), Headers: len(p.cuts()) > 0})
+	return gather(ctx, from, Walk{Heads: heads, Known: l.Objects.Has, Rows: p.rows(), Headers: len(p.cuts()) > 0, Rebuilt: p == nil})
 }
 
 // progressEvery is how many objects go by between two reports of progress.

@@ -161,7 +161,7 @@ func TestCloneAsksSeldom(t *testing.T) {
 	_, c, err := w.tryClone("test://up", "bob")
 	must(t, err)
 	t.Logf("asked %d times for %d blocks of %d objects", asked, c.Height, c.Transfer.Objects)
-	if asked > blocks/4 || c.Transfer.Objects < 5*blocks {
+	if asked > blocks/4 || c.Transfer.Objects < 4*blocks {
 		t.Errorf("asked %d times for %d objects", asked, c.Transfer.Objects)
 	}
 }

@@ -93,7 +93,7 @@ func TestCloneOverBadLine(t *testing.T) {
 func TestCloneIsTakenUp(t *testing.T) {
 	w := newWorld(t)
 	up := w.init("up", "ada")
-	fill(t, up, 0, 20000)
+	fill(t, up, 0, 60000)
 	w.clone("test://up", "bob")
 	whole := w.received()
 	w.clients = nil

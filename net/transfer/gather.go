@@ -300,11 +300,13 @@ func (g *gathering) header(ctx context.Context, data []byte) error {
 			return err
 		}
 	}
-	if err := g.push(ctx, roleAny, b.Account); err != nil {
-		return err
-	}
-	if err := g.push(ctx, rows, b.State); err != nil {
-		return err
+	if !g.walk.Rebuilt || b.Branch.IsZero() {
+		if err := g.push(ctx, roleAny, b.Account); err != nil {
+			return err
+		}
+		if err := g.push(ctx, rows, b.State); err != nil {
+			return err
+		}
 	}
 	return g.push(ctx, body, b.Entries)
 }

@@ -69,7 +69,23 @@ type lieTest struct {
 	wants  []error
 }
 
+// lieTests are about what a full clone asks for. States and accounts are not: see stateLies.
 func lieTests() []lieTest {
+	tests := liesAbout(object.KindHeader, object.KindBody, object.KindBatch, object.KindChunk, object.KindTree, object.KindReceipts)
+	for name, lie := range map[string]func([]byte) []byte{
+		"seal flipped": func(b []byte) []byte { b[0] ^= 1; return b },
+		"seal cut":     func(b []byte) []byte { return b[:len(b)-1] },
+		"no seal":      func([]byte) []byte { return nil },
+		"huge seal":    func([]byte) []byte { return make([]byte, store.MaxSealBytes+1) },
+	} {
+		tests = append(tests, lieTest{name, func(lied *int) liarSource {
+			return liarSource{seal: func(_ object.Hash, b []byte) []byte { *lied++; return lie(b) }}
+		}, []error{branch.ErrInvalid, store.ErrCorrupt}})
+	}
+	return tests
+}
+
+func liesAbout(kinds ...object.Kind) []lieTest {
 	about := func(kind object.Kind, lied *int, lie func([]byte) []byte) func(object.Hash, []byte) []byte {
 		return func(_ object.Hash, data []byte) []byte {
 			if k, err := object.KindOf(data); err != nil || k != kind {
@@ -80,7 +96,7 @@ func lieTests() []lieTest {
 		}
 	}
 	var tests []lieTest
-	for _, kind := range []object.Kind{object.KindHeader, object.KindBody, object.KindBatch, object.KindChunk, object.KindStateNode, object.KindTree, object.KindReceipts} {
+	for _, kind := range kinds {
 		for name, lie := range map[string]func([]byte) []byte{
 			"flipped": func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
 			"cut":     func(b []byte) []byte { return b[:len(b)-1] },
@@ -94,16 +110,6 @@ func lieTests() []lieTest {
 		tests = append(tests, lieTest{fmt.Sprint(kind, " withheld"), func(lied *int) liarSource {
 			return liarSource{get: about(kind, lied, func([]byte) []byte { return nil })}
 		}, []error{store.ErrCorrupt, ErrProtocol, &RemoteError{}}})
-	}
-	for name, lie := range map[string]func([]byte) []byte{
-		"seal flipped": func(b []byte) []byte { b[0] ^= 1; return b },
-		"seal cut":     func(b []byte) []byte { return b[:len(b)-1] },
-		"no seal":      func([]byte) []byte { return nil },
-		"huge seal":    func([]byte) []byte { return make([]byte, store.MaxSealBytes+1) },
-	} {
-		tests = append(tests, lieTest{name, func(lied *int) liarSource {
-			return liarSource{seal: func(_ object.Hash, b []byte) []byte { *lied++; return lie(b) }}
-		}, []error{branch.ErrInvalid, store.ErrCorrupt}})
 	}
 	return tests
 }
@@ -146,6 +152,37 @@ func TestLyingServer(t *testing.T) {
 	must(t, err)
 	wantRow(t, bobs, "b", "2")
 	sound(t, bobs)
+}
+
+// Who executes a history makes its states. Only a shallow clone has to be told the one that it
+// begins with, and lies about that are found out.
+func TestLyingServerOfStates(t *testing.T) {
+	w := newWorld(t)
+	up := w.init("up", "ada")
+	fill(t, up, 0, 300)
+	put(t, up, "a", 1)
+	for i, test := range liesAbout(object.KindStateNode) {
+		t.Run(test.name, func(t *testing.T) {
+			w.client.Spool = memfs.New()
+			w.lie("up", nil)
+			bobs, _, err := repo.Clone(t.Context(), memfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
+			must(t, err)
+			defer bobs.Close()
+			lied := 0
+			w.lie("up", func(r Repository) Repository { return liar{Repository: r, source: test.source(&lied)} })
+			_, _, err = repo.Clone(t.Context(), memfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
+			if lied == 0 || !isOneOf(err, test.wants) {
+				t.Errorf("after %d lies: %v", lied, err)
+			}
+			put(t, up, "a", 2+i)
+			lied = 0
+			_, err = bobs.Fetch(t.Context(), "", "")
+			if lied == 0 || !isOneOf(err, test.wants) {
+				t.Errorf("fetched after %d lies: %v", lied, err)
+			}
+			nothingLeft(t, w.client.Spool)
+		})
+	}
 }
 
 // The same for a client that pushes, whose conversation goes on where that makes sense.
