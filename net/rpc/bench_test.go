@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"aergo/repo"
+	"aergo/repo/object"
+	"aergo/repo/state/key"
 )
 
 // benchmark serves a door for a benchmark and returns a client of it.
@@ -105,4 +107,22 @@ type zeros struct{}
 func (zeros) Read(b []byte) (int, error) {
 	clear(b)
 	return len(b), nil
+}
+
+// BenchmarkMerge is the answer to a merge that has left out 10,000 transactions.
+func BenchmarkMerge(b *testing.B) {
+	m := repo.Merged{Excluded: make([]repo.Exclusion, 10_000)}
+	for i := range m.Excluded {
+		m.Excluded[i] = repo.Exclusion{
+			Transaction: repo.TxID{Batch: object.Sum([]byte("batch")), Index: uint64(i)}, Reason: object.ReasonFieldChanged,
+			Table: "accounts", Key: []key.Component{key.Int(int64(i))}, Field: "balance",
+		}
+	}
+	c := benchmark(b, &fake{merge: func(context.Context) (repo.Merged, error) { return m, nil }})
+	defer c.Close()
+	for b.Loop() {
+		if out, err := c.Merge(b.Context(), repo.MergeRequest{}); err != nil || len(out.Excluded) != len(m.Excluded) {
+			b.Fatal(err)
+		}
+	}
 }

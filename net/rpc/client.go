@@ -222,6 +222,7 @@ type exchanging struct {
 	client     *Client
 	connection *connection
 	buf        []byte
+	values     [][]byte
 	stopped    error // by the function that takes the items
 	unread     error // why the reader could not be read, but for its end
 }
@@ -243,6 +244,10 @@ func (e *exchanging) wait() (*result, error) {
 			err = e.read()
 		case kindNote:
 			err = e.note(m.payload)
+		case kindValue:
+			if e.values = append(e.values, m.payload); len(e.values) > len(e.out) {
+				err = fmt.Errorf("%w: more results than %s has", ErrProtocol, e.verb)
+			}
 		case kindResult:
 			done := &result{}
 			if err := decode(m.payload, done); err != nil {
@@ -324,10 +329,10 @@ func (e *exchanging) outcome(ctx context.Context, done *result) error {
 		return e.stopped
 	}
 	err := done.Error.err()
-	if err == nil && len(done.Values) != len(e.out) {
-		return fmt.Errorf("%w: %d results of %s", ErrProtocol, len(done.Values), e.verb)
+	if err == nil && len(e.values) != len(e.out) {
+		return fmt.Errorf("%w: %d results of %s", ErrProtocol, len(e.values), e.verb)
 	}
-	for i, v := range done.Values[:min(len(done.Values), len(e.out))] {
+	for i, v := range e.values {
 		if failed := decode(v, e.out[i]); failed != nil {
 			return errors.Join(err, failed)
 		}

@@ -30,17 +30,17 @@ var errStopped = errors.New("rpc: stopped")
 
 // dispatch calls the method of a door that a call names. Beside context, the method may take
 // one reader and one function that is called for each item, both of which are the caller's.
-func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (result, error) {
+// The values are in JSON.
+func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (values [][]byte, err error) {
 	method, known := reflect.TypeFor[repo.Door]().MethodByName(c.Verb)
 	if !known || c.Verb == "Close" {
-		return result{}, problem.Usagef("use the same version of aergo on both sides", "rpc: no verb %q", c.Verb)
+		return nil, problem.Usagef("use the same version of aergo on both sides", "rpc: no verb %q", c.Verb)
 	}
 	in, err := arguments(ctx, method.Type, c, x)
 	if err != nil {
-		return result{}, err
+		return nil, err
 	}
 	results := reflect.ValueOf(door).MethodByName(c.Verb).Call(in)
-	var out result
 	for i, v := range results {
 		switch t := method.Type.Out(i); {
 		case t == reflect.TypeFor[error]():
@@ -50,9 +50,12 @@ func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (result,
 		default:
 			data, failed := encode(onWire(v.Interface()))
 			if failed != nil {
-				return result{}, failed
+				return nil, failed
 			}
-			out.Values = append(out.Values, data)
+			if len(data) > maxValueBytes {
+				return nil, fmt.Errorf("%w: the answer has %d bytes", repo.ErrTooLarge, len(data))
+			}
+			values = append(values, data)
 		}
 	}
 	if flushErr := x.flush(); err == nil {
@@ -61,7 +64,7 @@ func dispatch(ctx context.Context, door repo.Door, c call, x *exchange) (result,
 	if errors.Is(err, errStopped) {
 		err = nil
 	}
-	return out, err
+	return values, err
 }
 
 // arguments returns what the method is called with.

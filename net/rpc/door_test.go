@@ -149,7 +149,6 @@ func (o *otherSide) serve(conn net.Conn) {
 			o.t.Errorf("%s: argument is\n%s, want\n%+v", c.Verb, arg, o.args[i])
 		}
 	}
-	var x result
 	if o.bytes != "" && !o.readBytes(conn, out, m.call) {
 		return
 	}
@@ -165,9 +164,9 @@ func (o *otherSide) serve(conn net.Conn) {
 		if err != nil {
 			o.t.Error(err)
 		}
-		x.Values = append(x.Values, data)
+		_ = out.send(message{kindValue, m.call, data})
 	}
-	_ = out.sendJSON(kindResult, m.call, x)
+	_ = out.sendJSON(kindResult, m.call, result{})
 }
 
 // readBytes asks for everything in the reader.

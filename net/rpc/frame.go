@@ -28,6 +28,7 @@ const (
 	kindItems   // array of items
 	kindWant    // more bytes of the reader, please
 	kindNote    // note
+	kindValue   // one result of the verb
 	kindResult  // result: the call is over
 
 	kindLimit
@@ -42,17 +43,17 @@ const (
 	continued         = 0x80
 
 	maxSmallBytes = 64 << 10  // of a message that has few words
-	maxCallBytes  = 64 << 20  // of a call, or an array of items
-	maxBytes      = 512 << 20 // of a result
+	maxCallBytes  = 64 << 20  // of a call, an array of items, or a result, which has errors only
+	maxValueBytes = 512 << 20 // of a value
 )
 
 // maxMessageBytes returns how long a message of a kind may be.
 func maxMessageBytes(k kind) int {
 	switch k {
-	case kindCall, kindItems:
+	case kindCall, kindItems, kindResult:
 		return maxCallBytes
-	case kindResult:
-		return maxBytes
+	case kindValue:
+		return maxValueBytes
 	case kindData:
 		return framePayloadBytes
 	case kindStop, kindCancel, kindWant:

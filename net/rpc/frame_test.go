@@ -15,7 +15,7 @@ func TestMessagesComeBack(t *testing.T) {
 		{kindData, 1 << 31, make([]byte, framePayloadBytes)},
 		{kindCall, 7, bytes.Repeat([]byte("x"), framePayloadBytes)},
 		{kindCall, 7, bytes.Repeat([]byte("x"), framePayloadBytes+1)},
-		{kindResult, 7, bytes.Repeat([]byte("x"), 3*framePayloadBytes)},
+		{kindValue, 7, bytes.Repeat([]byte("x"), 3*framePayloadBytes)},
 	} {
 		framed, err := appendMessage([]byte("before"), m)
 		if err != nil {

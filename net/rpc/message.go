@@ -50,10 +50,9 @@ type note struct {
 	Detail   *string        `json:"detail,omitempty"`
 }
 
-// result ends a call. Values are the results of the verb in order, without the error.
+// result ends a call, after its values: the results of the verb in order, without the error.
 type result struct {
-	Values []json.RawMessage `json:"values"`
-	Error  *fault            `json:"error"`
+	Error *fault `json:"error"`
 }
 
 // encode returns v as JSON, with text as it is.

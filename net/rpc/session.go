@@ -163,13 +163,14 @@ func (n *session) answerOne(work context.Context, m message) bool {
 	begun := time.Now()
 	var c call
 	err := decode(m.payload, &c)
-	var out result
+	var values [][]byte
 	if err == nil {
-		out, err = n.perform(ctx, now, c)
+		values, err = n.perform(ctx, now, c)
 	}
 	if err != nil && errors.Is(context.Cause(work), problem.ErrStopping) {
 		err = fmt.Errorf("%w: %w", problem.ErrStopping, err)
 	}
+	var out result
 	if err != nil {
 		out.Error = faultOf(ctx, err)
 	}
@@ -179,26 +180,24 @@ func (n *session) answerOne(work context.Context, m message) bool {
 	n.mu.Lock()
 	n.now = nil
 	n.mu.Unlock()
-	payload, err := encode(out)
-	if err == nil && len(payload) > maxBytes {
-		err = fmt.Errorf("%w: the answer has %d bytes", repo.ErrTooLarge, len(payload))
+	for _, v := range values {
+		if n.out.send(message{kindValue, m.call, v}) != nil {
+			return false
+		}
 	}
-	if err != nil {
-		return n.out.sendJSON(kindResult, m.call, result{Error: faultOf(ctx, err)}) == nil
-	}
-	return n.out.send(message{kindResult, m.call, payload}) == nil
+	return n.out.sendJSON(kindResult, m.call, out) == nil
 }
 
 // perform runs a call on the caller's door. A panic is an error of this call alone.
-func (n *session) perform(ctx context.Context, now *running, c call) (out result, err error) {
+func (n *session) perform(ctx context.Context, now *running, c call) (values [][]byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			out, err = result{}, fmt.Errorf("rpc: panic in %s: %v\n%s", c.Verb, p, debug.Stack())
+			values, err = nil, fmt.Errorf("rpc: panic in %s: %v\n%s", c.Verb, p, debug.Stack())
 		}
 	}()
 	if n.door == nil {
 		if n.door, err = n.server.Open(ctx, n.caller, n.notes()); err != nil {
-			return result{}, err
+			return nil, err
 		}
 	}
 	return dispatch(ctx, n.door, c, &exchange{out: n.out, now: now, ctx: ctx})
