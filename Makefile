@@ -31,8 +31,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 	GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; the tree, into docs/dtt.md; blocks of transfers, into docs/validation.md; packages on screen
+bench: ## whole processes beside git and the machine's limits, into docs/benchmarks.md; the daemon, into docs/daemon-benchmarks.md; the tree, into docs/dtt.md; blocks of transfers, into docs/validation.md; packages on screen
 	AERGO_BENCH_REPORT=$(CURDIR)/docs/benchmarks.md $(GO) test -run '^$$' -bench Whole -benchtime 1x -timeout 60m ./cmd/aergo
+	AERGO_DAEMON_REPORT=$(CURDIR)/docs/daemon-benchmarks.md $(GO) test -run '^$$' -bench 'Daemon$$' -benchtime 1x -timeout 60m ./cmd/aergo
 	AERGO_REPLAY_DATA=$(AERGO_REPLAY_DATA) AERGO_DTT_REPORT=$(CURDIR)/docs $(GO) test -run '^$$' -bench Compare -timeout 60m ./dtt/compare
 	AERGO_VALIDATE_REPORT=$(CURDIR)/docs/validation.md $(GO) test -run '^$$' -bench ValidateTransfers -benchtime 1x -timeout 60m ./branch
 	AERGO_MERGE_REPORT=$(CURDIR)/docs/merge-benchmarks.md $(GO) test -run '^$$' -bench Merge -benchtime 3x -timeout 60m ./merge/bench

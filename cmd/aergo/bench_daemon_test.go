@@ -43,6 +43,7 @@ func BenchmarkDaemon(b *testing.B) {
 		w.aergoAt = w.aergoDaemon()
 		w.gitAt = w.gitDaemon()
 		w.measure()
+		w.loads = []load{w.byRPC(), w.byHTTP()}
 		w.print()
 	}
 }
@@ -59,6 +60,8 @@ type wireBench struct {
 	packs          int64   // bytes of the repository's packs
 	zipped         int64   // bytes of the operations of a push, compressed
 	lines          []wireLine
+	gateway        string // its URL
+	loads          []load
 }
 
 // wireLine is one operation.
@@ -94,16 +97,21 @@ func (w *wireBench) aergoDaemon() string {
 	w.run(w.aergo, ledger, "import", csv, "--table", "t", "--key", "id")
 	w.run(w.aergo, ledger, "commit", "-m", "Rows")
 	w.packs = w.weigh(filepath.Join(ledger, ".aergo", "packs"))
-	w.server = exec.Command(w.aergo.binary, "daemon", "--json", "--root", root, "--listen", "127.0.0.1:0", "--log-level", "error")
+	w.server = exec.Command(w.aergo.binary, "daemon", "--json", "--root", root, "--listen", "127.0.0.1:0", "--log-level", "error",
+		"--gateway", "127.0.0.1:0", "--readable", "ledger")
 	w.server.Env = w.aergo.env
 	line, err := bufio.NewReader(w.start(w.server)).ReadBytes('\n')
 	if err != nil {
 		w.b.Fatal(err)
 	}
-	var said struct{ Addresses []string }
+	var said struct {
+		Addresses []string
+		Gateway   string
+	}
 	if err := json.Unmarshal(line, &said); err != nil {
 		w.b.Fatal(err)
 	}
+	w.gateway = said.Gateway
 	return said.Addresses[0]
 }
 
@@ -368,6 +376,11 @@ those of both directions, of one run more, through a relay. The change is what t
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %.2f |\n", l.operation, number(millis(l.aergo.wall)), number(millis(l.aergo.cpu)),
 			number(mebi(l.aergo.rssBytes)), number(millis(l.git.wall)), ratio(l.aergo.wall, l.git.wall), number(float64(l.aergo.diskBytes)/1000),
 			number(float64(l.git.diskBytes)/1000), number(float64(l.change)/1000), float64(l.aergo.diskBytes)/float64(l.change))
+	}
+	fmt.Fprintf(&out, "\n%d readers at once, each with a connection of its own, read single rows all over the table:\n\n"+
+		"| through | requests/s | median ms | p99 ms |\n|---|--:|--:|--:|\n", readers)
+	for _, l := range w.loads {
+		fmt.Fprintf(&out, "| %s | %.0f | %.2f | %.2f |\n", l.what, l.perSecond, millis(l.half), millis(l.slowest))
 	}
 	clone := w.lines[0].aergo
 	rate := float64(w.plain) / clone.wall.Seconds()
