@@ -70,6 +70,7 @@ func house() []room {
 			path:    "net/daemon",
 			below:   []string{"net/gateway", "net/rpc", "net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
 			outside: []string{billy, toml, metrics},
+			tests:   []string{"consensus/directory"},
 		},
 		{
 			path: "net/gateway",
