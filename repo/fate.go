@@ -172,9 +172,7 @@ func (r *Repo) submission(ctx context.Context, name ref.Name, id object.Hash) (S
 		return out, err
 	}
 	in := r.intake
-	in.mu.Lock()
-	q := in.queue(name)
-	in.mu.Unlock()
+	q := in.of(name)
 	err = in.with(ctx, q, func() error {
 		// The branch has all blocks that the inbox tells of: it has moved before.
 		b, err := r.refs.Branch(ctx, name)

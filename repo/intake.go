@@ -63,6 +63,7 @@ type handed struct {
 	by   *Repo
 	out  Submitted
 	err  error
+	bug  any // that stopped it: who has submitted panics
 	done chan struct{}
 }
 
@@ -84,6 +85,9 @@ func (in *intake) hand(ctx context.Context, by *Repo, name ref.Name, a *branch.A
 	in.mu.Unlock()
 	select {
 	case <-h.done:
+		if h.bug != nil {
+			panic(h.bug)
+		}
 		return h.out, h.err
 	case <-ctx.Done():
 		return Submitted{}, ctx.Err()
@@ -103,6 +107,13 @@ func (in *intake) queue(name ref.Name) *queue {
 	return q
 }
 
+// of is queue for who does not hold mu.
+func (in *intake) of(name ref.Name) *queue {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.queue(name)
+}
+
 // maxTogether bounds how many submissions share one write.
 const maxTogether = 512
 
@@ -117,14 +128,31 @@ func (in *intake) work(ctx context.Context, name ref.Name, q *queue) {
 		if len(together) == 0 {
 			return
 		}
-		err := in.with(ctx, q, func() error { return in.home.acceptAll(ctx, name, q, together) })
+		in.accept(ctx, name, q, together)
+	}
+}
+
+// accept accepts what came together, and answers.
+func (in *intake) accept(ctx context.Context, name ref.Name, q *queue, together []*handed) {
+	var err error
+	defer func() {
+		bug := recover()
 		for _, h := range together {
-			if h.err == nil {
+			if h.bug = bug; h.err == nil {
 				h.err = err
 			}
 			close(h.done)
 		}
-	}
+	}()
+	err = in.with(ctx, q, func() error {
+		defer func() {
+			if bug := recover(); bug != nil {
+				q.contents = nil // nobody knows what has been done
+				panic(bug)
+			}
+		}()
+		return in.home.acceptAll(ctx, name, q, together)
+	})
 }
 
 // with runs fn under the lock, with the contents of a queue's inbox as they are in its files.

@@ -105,6 +105,12 @@ func (r *Repo) DeleteBranch(ctx context.Context, name ref.Name, force bool) (ref
 			if p := live(contents); p != nil {
 				return fmt.Errorf("branch %s: %w: transactions are pending on it (%d)", name, ErrUnmerged, p.Count())
 			}
+			if waiting, err := r.intake.open(ctx, r.intake.of(name)); err != nil || len(waiting) > 0 {
+				if err == nil {
+					err = fmt.Errorf("branch %s: %w: submissions wait for a block of it (%d)", name, ErrUnmerged, len(waiting))
+				}
+				return err
+			}
 			if merged, err := r.mergedElsewhere(ctx, b); err != nil || !merged {
 				if err == nil {
 					err = fmt.Errorf("branch %s: %w: its head %s is on no other branch", name, ErrUnmerged, b.Head.Short())

@@ -27,9 +27,7 @@ type SealedSubmissions struct {
 func (r *Repo) SealSubmissions(ctx context.Context, name ref.Name) (SealedSubmissions, error) {
 	out := SealedSubmissions{Branch: name}
 	in := r.intake
-	in.mu.Lock()
-	q := in.queue(name)
-	in.mu.Unlock()
+	q := in.of(name)
 	if open, err := in.open(ctx, q); err != nil || len(open) == 0 {
 		return out, err
 	}

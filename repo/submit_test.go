@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/util"
@@ -182,6 +183,48 @@ func TestUndoTakesSubmissionsBack(t *testing.T) {
 	if sealed, err := r.SealSubmissions(ctx, "master"); err != nil || sealed.Batches != 1 || field(t, r, "t", "b", "n") != "1" {
 		t.Errorf("submitted again, sealed %+v, %v", sealed, err)
 	}
+}
+
+func TestBranchesWithSubmissionsAreNotDeleted(t *testing.T) {
+	ctx := t.Context()
+	r := initAt(t, memfs.New())
+	apply(t, r, putLine("a", 1))
+	commit(t, r, "first")
+	_, err := r.CreateBranch(ctx, "other", "")
+	must(t, err)
+	s := submit(t, r, draft(t, r, "other", putLine("a", 2)))
+	if _, err := r.DeleteBranch(ctx, "other", false); !errors.Is(err, ErrUnmerged) {
+		t.Errorf("deleted: %v", err)
+	}
+	_, err = r.DeleteBranch(ctx, "other", true)
+	must(t, err)
+	// Who makes a branch of the same name anew has nothing to do with it.
+	_, err = r.CreateBranch(ctx, "other", "")
+	must(t, err)
+	after, err := r.Submission(ctx, "other", s.Batch, true)
+	if err != nil || after.State != SubmissionRefused || after.Refusal != "its branch is gone" {
+		t.Errorf("afterwards it is %+v, %v", after, err)
+	}
+}
+
+// TestBugsStopWhoSubmits: a bug while something is accepted is its submitter's to recover from,
+// and the next one is served.
+func TestBugsStopWhoSubmits(t *testing.T) {
+	r := initAt(t, memfs.New())
+	apply(t, r, putLine("a", 1))
+	commit(t, r, "first")
+	s, clock := draft(t, r, "master", putLine("a", 2)), r.opts.Clock
+	r.opts.Clock = func() time.Time { panic("a bug") }
+	func() {
+		defer func() {
+			if bug := recover(); bug != "a bug" {
+				t.Errorf("recovered %v", bug)
+			}
+		}()
+		_, _ = r.Submit(t.Context(), s)
+	}()
+	r.opts.Clock = clock
+	submit(t, r, s)
 }
 
 func TestFsckReadsInboxes(t *testing.T) {
