@@ -43,7 +43,7 @@ func TestStoriesServed(t *testing.T) {
 
 // unheard are the verbs that no story can come to: the end, what is shown on terminals only,
 // and what programs use.
-var unheard = []string{"Close", "InTheWay", "Submit", "Submission", "SubmitLines", "Followed"}
+var unheard = []string{"Close", "InTheWay", "Submit", "Submission"}
 
 func tellServed(t *testing.T, verbs *sync.Map) {
 	params := storyParams(t, true)
