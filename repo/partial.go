@@ -19,6 +19,9 @@ var (
 	ErrBeyond = errors.New("beyond the depth of this clone")
 	// ErrOtherTable says that something is about tables that a filtered clone left out.
 	ErrOtherTable = errors.New("not among the tables of this clone")
+	// ErrLeftOut says that a filtered clone has not taken what blocks were made from, such as
+	// transactions.
+	ErrLeftOut = errors.New("left out by the filter of this clone")
 	// ErrFiltered says that a filtered clone cannot do what needs all tables: it executes
 	// nothing, and makes no blocks.
 	ErrFiltered = errors.New("a clone of some tables executes nothing")
@@ -188,7 +191,7 @@ func (p partialReader) explain(h object.Hash, err error) error {
 	case lacks == nil:
 		return err
 	case len(lacks.Tables) > 0:
-		return &lackingError{h, ErrOtherTable}
+		return &lackingError{h, ErrLeftOut}
 	}
 	return &lackingError{h, ErrBeyond}
 }
@@ -208,14 +211,16 @@ func (r *Repo) cannotPush(err error) error {
 	switch {
 	case r.Lacking() == nil:
 		return fmt.Errorf("remote: %w: %w", ErrRemotePartial, err)
-	case errors.Is(err, ErrOtherTable):
-		return fmt.Errorf("push: the remote lacks what is %w", ErrOtherTable)
+	case errors.Is(err, ErrLeftOut):
+		return fmt.Errorf("push: the remote lacks what is %w", ErrLeftOut)
 	}
 	return fmt.Errorf("push: the remote lacks what is %w", ErrBeyond)
 }
 
 // IsLacking says whether an error is about what a partial clone does not have.
-func IsLacking(err error) bool { return errors.Is(err, ErrBeyond) || errors.Is(err, ErrOtherTable) }
+func IsLacking(err error) bool {
+	return errors.Is(err, ErrBeyond) || errors.Is(err, ErrLeftOut) || errors.Is(err, ErrOtherTable)
+}
 
 // lackingBlock is the error of a block of which only the header is here.
 func lackingBlock(b branch.Block) error {

@@ -22,9 +22,14 @@ func (a *app) logGraph(ctx context.Context, r repo.Door, o logOptions) error {
 	}
 	t := a.ui.Table(append([]ui.Column{{}}, logColumns()...)...)
 	var lanes lanes
+	var seen boundary
 	for n, b := range ordered(blocks, first) {
 		if o.limit > 0 && n == o.limit {
+			seen = boundary{}
 			break
+		}
+		if slices.ContainsFunc(b.Parents, func(p object.Hash) bool { return blocks[p].ID != p }) {
+			seen.pass(b)
 		}
 		if a.ui.JSON {
 			if err := a.ui.PrintJSON(shape.OfBlock(b)); err != nil {
@@ -41,7 +46,11 @@ func (a *app) logGraph(ctx context.Context, r repo.Door, o logOptions) error {
 			t.Row(line)
 		}
 	}
-	return t.Close()
+	err = t.Close()
+	if err == nil {
+		a.noteBoundary(seen, 0)
+	}
+	return err
 }
 
 // history returns everything that a revision leads back to, and its own block.

@@ -42,6 +42,7 @@ func partialKinds() []Kind {
 	return []Kind{
 		{ID: "repo.remote-partial", Sentinel: repo.ErrRemotePartial, Exit: ExitNotFound, Code: "partial", Hint: whole},
 		{ID: "repo.beyond", Sentinel: repo.ErrBeyond, Exit: ExitNotFound, Code: "partial", Hint: "aergo fetch --unshallow brings all of the history, aergo fetch --depth N some more"},
+		{ID: "repo.left-out", Sentinel: repo.ErrLeftOut, Exit: ExitNotFound, Code: "partial", Hint: "a clone of all tables has it: aergo clone REPOSITORY, without --filter"},
 		{ID: "repo.other-table", Sentinel: repo.ErrOtherTable, Exit: ExitNotFound, Code: "partial", Hint: "aergo ls shows the tables that are here; clone again with other tables in --filter, or without it"},
 		{ID: "repo.filtered", Sentinel: repo.ErrFiltered, Exit: ExitNotPermitted, Code: "filtered", Hint: "make changes in a clone of all tables: aergo clone REPOSITORY, without --filter"},
 		{ID: "repo.depth", Sentinel: repo.ErrDepth, Exit: ExitUsage, Code: "usage", Hint: "aergo fetch --depth N with N above 0, or aergo fetch --unshallow"},

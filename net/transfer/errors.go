@@ -63,7 +63,7 @@ func meanings() []meaning {
 	return []meaning{
 		{CodeLacking, repo.ErrRemotePartial, "go to the repository that it was cloned from"},
 		{CodeLacking, repo.ErrBeyond, ""},
-		{CodeLacking, repo.ErrOtherTable, ""},
+		{CodeLacking, repo.ErrLeftOut, ""},
 		{CodeVersion, ErrVersion, "use the same version of aergo on both sides"},
 		{CodeProtocol, ErrProtocol, "use the same version of aergo on both sides"},
 		{CodeBusy, ErrBusy, "try again later"},
