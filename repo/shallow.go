@@ -65,6 +65,37 @@ func (r *Repo) surroundings(ctx context.Context) (*surroundings, error) {
 	return out, nil
 }
 
+// edge says of a block that is neither whole nor new whether the boundary may run there: only
+// if it does already, or further on. The header of any other block has come because something
+// was marked with it; nobody has said that its state is to be taken as its header names it.
+func (s *surroundings) edge(ctx context.Context, chain branch.Chain, id object.Hash) (reach, error) {
+	if len(s.whole) == 0 || s.cuts[id] {
+		return reachCut, nil
+	}
+	b, err := chain.Block(ctx, id)
+	if err != nil {
+		return reachCut, err
+	}
+	open := slices.Collect(maps.Keys(s.cuts))
+	for seen := map[object.Hash]bool{{}: true}; len(open) > 0; {
+		at := open[len(open)-1]
+		if open = open[:len(open)-1]; seen[at] {
+			continue
+		}
+		seen[at] = true
+		later, err := chain.Block(ctx, at)
+		switch {
+		case err != nil:
+			return reachCut, err
+		case later.Parent == id || later.Absorbed == id:
+			return reachCut, nil
+		case later.TimeMillis > b.TimeMillis:
+			open = append(open, later.Parent, later.Absorbed)
+		}
+	}
+	return reachWhole, nil
+}
+
 // mustHold fails for a block before the boundary: no name may stand for it, since what names
 // lead to is here.
 func (r *Repo) mustHold(ctx context.Context, b branch.Block) error {
@@ -104,7 +135,7 @@ func (rc *receiver) takeWithin(ctx context.Context, before *surroundings, depth 
 		case before.whole[id]:
 			return reachHeld, nil
 		}
-		return reachCut, nil
+		return before.edge(ctx, rc.chain(), id)
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("fetch: %w", err)

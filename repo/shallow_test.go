@@ -560,3 +560,40 @@ func TestPushToAShallowClone(t *testing.T) {
 		sound(t, r)
 	})
 }
+
+// That a header is here, since a batch is marked with its block, lets nothing by unexecuted.
+func TestMarksMakeNoBoundary(t *testing.T) {
+	ctx := t.Context()
+	w := newWorld(t, false)
+	up := w.init("up", "ada")
+	for i := range 4 {
+		put(t, up, "a", "n", i)
+	}
+	_, err := up.CheckoutNew(ctx, "side", "")
+	must(t, err)
+	_, err = up.Checkout(ctx, "master")
+	must(t, err)
+	r, _ := w.cloneOf("part", "bob", CloneRequest{From: "up", Branch: "master", Depth: 1})
+	_, err = up.Checkout(ctx, "side")
+	must(t, err)
+	marked := put(t, up, "b", "n", 1)
+	picked := put(t, up, "c", "n", 1)
+	_, err = up.Checkout(ctx, "master")
+	must(t, err)
+	_, err = up.CherryPick(ctx, picked.String(), "")
+	must(t, err)
+	_, err = r.Fetch(ctx, "", "master")
+	must(t, err)
+	if _, err := r.Show(ctx, marked.String()); !errors.Is(err, ErrBeyond) {
+		t.Errorf("of the marked block there is more than a header: %v", err)
+	}
+	sound(t, r)
+	_, err = r.Fetch(ctx, "", "side")
+	must(t, err)
+	if _, err := r.Show(ctx, marked.String()); err != nil {
+		t.Errorf("the marked block, now that a branch leads to it: %v", err)
+	}
+	if v := sound(t, r); v.Blocks != 4 {
+		t.Errorf("verified %+v", v)
+	}
+}
