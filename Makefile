@@ -1,4 +1,4 @@
-# One command for each need. Everything but `lint` needs Go alone.
+# One command for each need. Everything but `lint` and `browser` needs Go alone.
 
 GO       ?= go
 FUZZTIME ?= 30s
@@ -20,10 +20,15 @@ test: ## all tests: packages, stories of the command line, the README's tour, st
 race: ## the same under the race detector
 	$(GO) test -race -timeout 20m ./...
 
+.PHONY: browser
+browser: ## the daemon's pages, read in a real browser: Debian's chromium, or AERGO_CHROMIUM
+	$(GO) test -tags browser -count 1 -run Browser ./net/gateway
+
 .PHONY: lint
 lint: ## gofmt, go vet, golangci-lint with staticcheck
 	@bad=$$(gofmt -l .); if [ -n "$$bad" ]; then echo "not gofmt'd: $$bad"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) vet -tags browser ./net/gateway
 	$(GOLANGCI_LINT) run ./...
 
 .PHONY: fuzz

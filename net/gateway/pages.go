@@ -252,14 +252,12 @@ func (v *visit) static() (answer, error) {
 	return a, v.fresh(a.etag)
 }
 
-// signIn asks a browser for a token, and leads who has one to the repositories.
+// signIn asks a browser for a token. It does not lead on: a browser would go there without it.
 func (v *visit) signIn() (answer, error) {
 	if v.who == (object.Identity{}) {
 		return answer{}, errNoToken
 	}
-	a := answer{status: http.StatusSeeOther, contentType: pageType, transient: true}
-	a.header = [][2]string{{"Location", "/"}}
-	return a, nil
+	return v.render(answer{transient: true}, "signin", frame{Title: "Signed in"})
 }
 
 // labels are the names of blocks.

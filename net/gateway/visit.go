@@ -164,7 +164,9 @@ func (v *visit) write(w http.ResponseWriter, a answer) (status int, sizeBytes in
 			policy = pagePolicy
 		}
 	}
-	h.Set("Content-Security-Policy", policy)
+	if a.status != http.StatusNotModified {
+		h.Set("Content-Security-Policy", policy) // what a browser keeps has its own
+	}
 	keep := "public"
 	if v.who != (object.Identity{}) {
 		keep = "private"
