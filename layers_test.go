@@ -68,7 +68,7 @@ func house() []room {
 		{path: "cmd/aergo/ui", below: []string{"repo/words"}, outside: []string{lipgloss, ansi, term, termenv}},
 		{
 			path:    "net/daemon",
-			below:   []string{"net/gateway", "net/rpc", "net/problem", "net/peer", "net/transfer", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
+			below:   []string{"net/gateway", "net/rpc", "net/problem", "net/peer", "net/transfer", "repo/shape", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
 			outside: []string{billy, toml, metrics},
 			tests:   []string{"consensus/directory"},
 		},

@@ -209,6 +209,27 @@ func TestGatewayAndTokens(t *testing.T) {
 	if code, body := ask(token, list); code != http.StatusOK || !strings.Contains(body, "private") {
 		t.Errorf("ada: %d %s", code, body)
 	}
+	submit := func(token string) (int, string) {
+		body := strings.NewReader(`{"op":"put","table":"t","key":"web","fields":{"n":1}}`)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.GatewayURL()+"/api/v1/repositories/private/-/submit?branch=master", body)
+		must(t, err)
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		must(t, err)
+		defer resp.Body.Close()
+		answer, err := io.ReadAll(resp.Body)
+		must(t, err)
+		return resp.StatusCode, string(answer)
+	}
+	if code, body := submit(token); code != http.StatusOK || !strings.Contains(body, `"state":"accepted"`) || !strings.Contains(body, `"transactions":1`) {
+		t.Errorf("submitted: %d %s", code, body)
+	}
+	// A token for a key that the daemon does not have sees, and signs nothing.
+	elsewhere, err := tokens.Add(object.Identity{Key: private.Public(), Name: "elsewhere"})
+	must(t, err)
+	if code, body := submit(elsewhere); code != http.StatusForbidden || !strings.Contains(body, "has no key to sign with") {
+		t.Errorf("without a key: %d %s", code, body)
+	}
 	if code, _ := ask(token+"x", list); code != http.StatusUnauthorized {
 		t.Errorf("a token that nobody made: %d", code)
 	}
