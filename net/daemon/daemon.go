@@ -88,7 +88,11 @@ func Start(ctx context.Context, opts Options) (*Daemon, error) {
 	d := &Daemon{opts: opts, log: newLogger(opts, level), streams: map[*watched]bool{}, unlock: func() {}}
 	d.repositories = NewRepositories(opts.Settings.Root, opts.Settings.OpenRepositories, opts.Repository)
 	d.repositories.tend = d.seal
-	if err := d.start(ctx); err != nil {
+	err = ctx.Err()
+	if err == nil {
+		err = d.start()
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.close(context.WithoutCancel(ctx)))
 	}
 	names, err := d.repositories.Names()
@@ -110,8 +114,8 @@ func newLogger(opts Options, level slog.Level) *slog.Logger {
 }
 
 // start starts the parts, those that others rely on first.
-func (d *Daemon) start(ctx context.Context) error {
-	own, err := d.takeRoot(ctx)
+func (d *Daemon) start() error {
+	own, err := d.takeRoot()
 	if err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func (d *Daemon) start(ctx context.Context) error {
 }
 
 // takeRoot makes the folder of what is the daemon's, and sees to it that there is one daemon.
-func (d *Daemon) takeRoot(ctx context.Context) (own string, err error) {
+func (d *Daemon) takeRoot() (own string, err error) {
 	root := d.opts.Settings.Root
 	if _, err := os.Stat(root); err != nil {
 		return "", err
@@ -168,16 +172,9 @@ func (d *Daemon) takeRoot(ctx context.Context) (own string, err error) {
 	if err := os.MkdirAll(own, 0o700); err != nil {
 		return "", err
 	}
-	ctx, giveUp := context.WithCancel(ctx)
-	defer giveUp()
-	holder := ""
-	unlock, err := lock.NewFile(filepath.Join(own, rootLockFile), "aergo daemon").Acquire(ctx, func(by string) {
-		holder = by
-		giveUp()
-	})
-	if holder != "" {
-		err := fmt.Errorf("%s: %w (%s): %w", root, ErrServed, holder, lock.ErrBusy)
-		return "", problem.WithHint("use the daemon that runs, or end it first", err)
+	unlock, holder, err := lock.NewFile(filepath.Join(own, rootLockFile), "aergo daemon").Try()
+	if errors.Is(err, lock.ErrBusy) {
+		return "", problem.WithHint("use the daemon that runs, or end it first", fmt.Errorf("%s: %w (%s): %w", root, ErrServed, holder, err))
 	}
 	if err != nil {
 		return "", err

@@ -56,6 +56,29 @@ func (l *File) Acquire(ctx context.Context, wait func(holder string)) (func(), e
 	}), nil
 }
 
+// Try takes the lock if nobody has it, and leaves nobody in line behind. Otherwise the error
+// wraps ErrBusy, and holder says who has it. It does not look at who shares this File.
+func (l *File) Try() (release func(), holder string, err error) {
+	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, "", fmt.Errorf("open lock file: %w", err)
+	}
+	ok, err := tryLock(f)
+	if err != nil || !ok {
+		holder = readHolder(f)
+		f.Close()
+		if err != nil {
+			return nil, "", fmt.Errorf("lock %s: %w", l.path, err)
+		}
+		return nil, holder, ErrBusy
+	}
+	l.write(f)
+	return sync.OnceFunc(func() {
+		_ = f.Truncate(0)
+		_ = f.Close() // this unlocks
+	}), "", nil
+}
+
 // acquireFile returns the lock file, open and locked.
 func (l *File) acquireFile(ctx context.Context, tell func(holder string)) (*os.File, error) {
 	f, err := os.OpenFile(l.path, os.O_RDWR|os.O_CREATE, 0o666)

@@ -195,3 +195,25 @@ func TestGivingUpInTheKernelsQueue(t *testing.T) {
 	}
 	third()
 }
+
+// Who tries and fails leaves nobody in line who would take the lock when it is free.
+func TestTryLeavesNobodyBehind(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	release, err := NewFile(path, "first").Acquire(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		if _, holder, err := NewFile(path, "other").Try(); !errors.Is(err, ErrBusy) || !strings.HasPrefix(holder, "first ") {
+			t.Fatalf("taken twice: %q, %v", holder, err)
+		}
+	}
+	release()
+	for range 20 {
+		again, _, err := NewFile(path, "other").Try()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again()
+	}
+}
