@@ -76,9 +76,9 @@ func house() []room {
 			path: "net/gateway",
 			below: []string{
 				"net/problem", "repo/diagram", "repo/shape", "repo", "branch", "contract/table", "contract/table/format", "contract/value",
-				"repo/ref", "repo/state/key", "repo/object", "repo/words",
+				"repo/key", "repo/ref", "repo/state/key", "repo/object", "repo/words",
 			},
-			tests: []string{"repo/key", "testdata/multicodec", billy, chromedp},
+			tests: []string{"testdata/multicodec", billy, chromedp},
 		},
 		{
 			path: "net/rpc",

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -78,21 +76,6 @@ type Repository interface {
 }
 
 var _ Repository = (*repo.Repo)(nil)
-
-// Submission is what somebody sends to a branch.
-type Submission struct {
-	Who         object.Identity // whose token came with it; never the zero identity
-	Repository  string
-	Branch      ref.Name
-	ContentType string
-	Body        io.Reader // bounded
-}
-
-// Submitter takes submissions in. It is safe for concurrent use.
-type Submitter interface {
-	// Submit answers with JSON. Access has allowed Propose.
-	Submit(ctx context.Context, s Submission) (json.RawMessage, error)
-}
 
 // bearerToken returns the token of a header, if it bears one.
 func bearerToken(header string) (token string, ok bool) {

@@ -160,58 +160,6 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func post(g http.Handler, target, authorization, body string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/x-ndjson")
-	if authorization != "" {
-		r.Header.Set("Authorization", authorization)
-	}
-	out := httptest.NewRecorder()
-	g.ServeHTTP(out, r)
-	return out
-}
-
-func TestSubmitting(t *testing.T) {
-	w := newWorld(t)
-	const target = "/api/v1/repositories/codecs/-/submit?branch=master"
-	if out := post(w.gateway(), target, "Bearer token-of-ada", "x"); out.Code != http.StatusNotFound {
-		t.Errorf("nobody takes it in: %d", out.Code)
-	}
-	g := w.gateway(func(o *Options) { o.Submit, o.MaxSubmitBytes = w, 100 })
-	out := post(g, target, "Bearer token-of-ada", "the batch")
-	if out.Code != http.StatusOK || strings.TrimSpace(out.Body.String()) != `{"batch":"3f2a"}` || out.Header().Get("Cache-Control") != "no-store" {
-		t.Fatalf("%d %s", out.Code, out.Body.String())
-	}
-	if s := w.submitted[0]; s.Who.Name != "ada" || s.Repository != "codecs" || s.Branch != "master" || s.ContentType != "application/x-ndjson" || w.bodies[0] != "the batch" {
-		t.Errorf("submitted %+v", s)
-	}
-	cookieless := "Basic " + base64.StdEncoding.EncodeToString([]byte("a:token-of-ada"))
-	for name, c := range map[string]struct {
-		target, authorization, body string
-		want                        int
-	}{
-		"nobody":            {target, "", "x", 401},
-		"a browser's token": {target, cookieless, "x", 401},
-		"may not":           {target, "Bearer token-of-bob", "x", 403},
-		"may not know":      {strings.Replace(target, "codecs", "secret", 1), "Bearer token-of-bob", "x", 404},
-		"too large":         {target, "Bearer token-of-ada", strings.Repeat("x", 101), 413},
-		"no branch":         {strings.TrimSuffix(target, "?branch=master"), "Bearer token-of-ada", "x", 400},
-		"no name":           {target + "%2f..", "Bearer token-of-ada", "x", 400},
-		"elsewhere":         {"/api/v1/repositories/codecs/-/log", "Bearer token-of-ada", "x", 405},
-		"a page":            {"/r/codecs", "Bearer token-of-ada", "x", 405},
-	} {
-		if out := post(g, c.target, c.authorization, c.body); out.Code != c.want {
-			t.Errorf("%s: %d, want %d: %s", name, out.Code, c.want, out.Body.String())
-		}
-	}
-	if out := ask(t, g, "ada", target); out.Code != http.StatusMethodNotAllowed || out.Header().Get("Allow") != "POST" {
-		t.Errorf("GET: %d %v", out.Code, out.Header())
-	}
-	if len(w.submitted) != 1 {
-		t.Errorf("%d submissions", len(w.submitted))
-	}
-}
-
 // blocked holds every request for the list of repositories until it is let go.
 type blocked struct {
 	*world

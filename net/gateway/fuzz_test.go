@@ -12,7 +12,7 @@ import (
 // fault were its own.
 func FuzzRequests(f *testing.F) {
 	w := newWorld(f)
-	g := w.gateway(func(o *Options) { o.Submit = w })
+	g := w.gateway(func(o *Options) { o.Submissions = true })
 	tx := excludedTx(f, w)
 	for _, target := range addresses(f, w, "codecs") {
 		path, query, _ := strings.Cut(target, "?")

@@ -15,8 +15,9 @@ import (
 type Options struct {
 	Repositories Repositories
 	Access       Access
-	// Submit takes submissions in; nil is nobody, and there is no such address.
-	Submit Submitter
+	// Submissions lets identities submit to repositories that take it: those that implement
+	// repo.Submitter. Otherwise there is no such address.
+	Submissions bool
 	// Hosts are the names that requests may be addressed to, without ports; none is any. A
 	// gateway on a loopback address names what it is known by, so that no other site can
 	// lead a browser to it under a name of its own.
@@ -88,7 +89,7 @@ func New(opts Options) (*Gateway, error) {
 	}
 	g := &Gateway{opts: opts, pages: pages, routes: map[string]route{}, gate: newGate(opts.MaxRequests, opts.MaxPerClient), reach: newReaches()}
 	for _, rt := range append(apiRoutes(), pageRoutes()...) {
-		if rt.post && opts.Submit == nil {
+		if rt.submission && !opts.Submissions {
 			continue
 		}
 		g.routes[rt.key()] = rt

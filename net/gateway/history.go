@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"mime"
-	"net/http"
 	"strings"
 
 	"aergo/repo"
 	"aergo/repo/diagram"
 	"aergo/repo/object"
-	"aergo/repo/ref"
 	"aergo/repo/shape"
 )
 
@@ -129,29 +127,4 @@ func (v *visit) object() (answer, error) {
 	a := answer{contentType: bytesType, body: data, etag: `"` + h.String() + `"`, immutable: true, ranges: true}
 	a.header = [][2]string{{"Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": h.String()})}}
 	return a, v.fresh(a.etag)
-}
-
-// submit hands what comes on to who takes it in.
-func (v *visit) submit() (answer, error) {
-	if !v.bearer {
-		return answer{}, errNoToken
-	}
-	branch := v.query["branch"]
-	if branch == "" {
-		return answer{}, usage("parameter branch is missing")
-	}
-	name, err := ref.ParseName(branch)
-	if err != nil {
-		return answer{}, err
-	}
-	if err := v.g.opts.Access.Allow(v.ctx, v.who, v.name, Propose, name); err != nil {
-		if !isDenied(err) {
-			return answer{}, err
-		}
-		return answer{}, &requestError{http.StatusForbidden, "not-permitted", quoted(v.who.Name) + " may not submit to branch " + quoted(branch), ""}
-	}
-	out, err := v.g.opts.Submit.Submit(v.ctx, Submission{
-		Who: v.who, Repository: v.name, Branch: name, ContentType: v.req.Header.Get("Content-Type"), Body: v.req.Body,
-	})
-	return answer{contentType: jsonType, body: append(out, '\n'), transient: true}, err
 }

@@ -19,6 +19,7 @@ type route struct {
 	page       bool   // for people
 	repository bool   // it is about one
 	post       bool   // it takes something in
+	submission bool   // it is about submissions
 	rest       bool   // something stands behind the name
 	params     []string
 	handle     func(v *visit) (answer, error)
@@ -43,8 +44,10 @@ func apiRoutes() []route {
 	}
 	object := about("objects", (*visit).object)
 	object.rest = true
-	submit := about("submit", (*visit).submit, "branch")
-	submit.post = true
+	submit := about("submit", (*visit).submit, "branch", "wait")
+	submit.post, submit.submission = true, true
+	submission := about("submission", (*visit).submission, "branch", "batch", "wait")
+	submission.submission = true
 	return []route{
 		{name: "repositories", handle: (*visit).repositories, params: []string{"limit", "cursor"}},
 		about("status", (*visit).status),
@@ -70,6 +73,7 @@ func apiRoutes() []route {
 		about("contract", (*visit).contract, "name", "at"),
 		object,
 		submit,
+		submission,
 	}
 }
 

@@ -37,10 +37,8 @@ type world struct {
 	// may answers Allow; a private repository's branches are those of its readers.
 	may func(who object.Identity, repository string, verb Verb, branch ref.Name) bool
 
-	mu        sync.Mutex
-	submitted []Submission
-	bodies    []string
-	reports   []Report
+	mu      sync.Mutex
+	reports []Report
 }
 
 var errBroken = fmt.Errorf("open /secret/place: %w", io.ErrUnexpectedEOF)
@@ -78,16 +76,6 @@ func (w *world) Allow(_ context.Context, who object.Identity, repository string,
 		return nil
 	}
 	return fmt.Errorf("%s on %s: %w", verb, repository, ErrDenied)
-}
-
-func (w *world) Submit(_ context.Context, s Submission) (json.RawMessage, error) {
-	body, err := io.ReadAll(s.Body)
-	if err != nil {
-		return nil, err
-	}
-	w.submitted = append(w.submitted, s)
-	w.bodies = append(w.bodies, string(body))
-	return json.RawMessage(`{"batch":"3f2a"}`), nil
 }
 
 // newWorld returns a world with a repository that everybody may read, one that ada may, and
