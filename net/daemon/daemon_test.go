@@ -214,6 +214,7 @@ func TestGatewayAndTokens(t *testing.T) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.GatewayURL()+"/api/v1/repositories/private/-/submit?branch=master", body)
 		must(t, err)
 		req.Header.Set("Authorization", "Bearer "+token)
+		req.Header.Set("Content-Type", "application/x-ndjson")
 		resp, err := http.DefaultClient.Do(req)
 		must(t, err)
 		defer resp.Body.Close()

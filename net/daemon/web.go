@@ -68,7 +68,7 @@ func (w *web) stop(ctx context.Context) error {
 
 // startGateway starts the HTTP gateway.
 func (d *Daemon) startGateway(at string) (*web, error) {
-	opts := gateway.Options{Repositories: shown{d}, Access: shown{d}, Submit: shown{d}, Report: d.reportRequest}
+	opts := gateway.Options{Repositories: shown{d}, Access: shown{d}, Report: d.reportRequest, Submissions: true, Sign: shown{d}}
 	if !d.opts.Settings.Public {
 		opts.Hosts = []string{"localhost", "127.0.0.1", "::1", "[::1]"}
 	}
@@ -104,7 +104,24 @@ func (s shown) Open(ctx context.Context, name string) (gateway.Repository, func(
 	if err != nil {
 		return nil, nil, err
 	}
-	return o.repo, func() { s.d.repositories.giveBack(name, o) }, nil
+	return showing{o.repo, served{s.d, name}}, func() { s.d.repositories.giveBack(name, o) }, nil
+}
+
+// showing is a repository as the gateway looks through it. What is submitted there is counted with
+// what peers submit.
+type showing struct {
+	*repo.Repo
+	submitted served
+}
+
+// Submit implements repo.Submitter.
+func (d showing) Submit(ctx context.Context, s repo.Submission) (repo.Submitted, error) {
+	return d.submitted.Submit(ctx, s)
+}
+
+// Submission implements repo.Submitter.
+func (d showing) Submission(ctx context.Context, name ref.Name, batch object.Hash, wait bool) (repo.Submitted, error) {
+	return d.submitted.Submission(ctx, name, batch, wait)
 }
 
 // Authenticate implements gateway.Access.

@@ -111,5 +111,3 @@ func (g *Gateway) identify(r *http.Request) (who object.Identity, bearer bool, e
 	}
 	return who, bearer, nil
 }
-
-func isDenied(err error) bool { return errors.Is(err, ErrDenied) }

@@ -1,12 +1,15 @@
 package gateway
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"strings"
 
 	"aergo/branch"
 	"aergo/repo"
@@ -15,6 +18,13 @@ import (
 	"aergo/repo/ref"
 	"aergo/repo/shape"
 )
+
+// Signing has keys of identities, to sign with what they submit. It is safe for concurrent use.
+type Signing interface {
+	// SubmitLines signs operations, one transaction on each line as aergo apply reads them, in
+	// the name of an identity whose key it has, and submits them. Access has allowed Propose.
+	SubmitLines(ctx context.Context, who object.Identity, repository string, to ref.Name, lines io.Reader) (repo.SubmittedLines, error)
+}
 
 // submissionJSON is a signed batch as it is submitted, in hex.
 type submissionJSON struct {
@@ -93,6 +103,9 @@ func (v *visit) submit() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if kind, _, err := mime.ParseMediaType(v.req.Header.Get("Content-Type")); err == nil && strings.HasPrefix(linesType, kind+";") {
+		return v.submitLines(to, name, wait)
+	}
 	data, err := io.ReadAll(v.req.Body)
 	if err != nil {
 		return answer{}, err
@@ -117,6 +130,29 @@ func (v *visit) submit() (answer, error) {
 		out, err = to.Submission(v.ctx, name, out.Batch, true)
 	}
 	return submitted(out), refused(err)
+}
+
+// submittedLinesJSON is the answer to operations: that of aergo submit.
+type submittedLinesJSON struct {
+	shape.Submitted
+	Transactions uint64 `json:"transactions"`
+	Unchanged    uint64 `json:"unchanged"`
+}
+
+// submitLines takes operations in, which are signed here.
+func (v *visit) submitLines(to repo.Submitter, name ref.Name, wait bool) (answer, error) {
+	if v.g.opts.Sign == nil {
+		return answer{}, usage("signed batches are taken, as a JSON object of batch, seal and chunks")
+	}
+	out, err := v.g.opts.Sign.SubmitLines(v.ctx, v.who, v.name, name, v.req.Body)
+	if err == nil && wait && !out.Settled() {
+		out.Submitted, err = to.Submission(v.ctx, name, out.Batch, true)
+	}
+	if err != nil {
+		return answer{}, refused(err)
+	}
+	body := encode(submittedLinesJSON{shape.OfSubmitted(out.Submitted), out.Transactions, out.Unchanged})
+	return answer{contentType: jsonType, body: body, transient: true}, nil
 }
 
 // refused tells a batch that does not hold from a repository that does not.
