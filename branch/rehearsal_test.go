@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"aergo/repo/key"
@@ -121,6 +122,22 @@ func TestRehearsalsAdmitWhatABlockTakes(t *testing.T) {
 		batch := b.stranded(b.ada, head, change, put("c", num("n", 1)))
 		if open, err := re.Admit(t.Context(), batch); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v, %v", what, open, err)
+		}
+	}
+}
+
+// TestRehearsalsKnowTheWindow goes far beyond a mark.
+func TestRehearsalsKnowTheWindow(t *testing.T) {
+	w := newWorld(t)
+	for beyond, old := range map[uint64]bool{0: false, 1: true} {
+		far := *w.merged.Header
+		far.Height = w.root.Height + markWindow - 1 + beyond
+		var head Block
+		w.write(func(sw store.Writer) { head = w.sealHeader(sw, &far, w.ada) })
+		batch := w.stranded(w.ada, w.root, nil, put("new", num("n", 1)))
+		_, err := w.Rehearse(t.Context(), w.branch, head).Admit(t.Context(), batch)
+		if got := err != nil && strings.Contains(err.Error(), "outside the window"); got != old {
+			t.Errorf("%d beyond: %v", beyond, err)
 		}
 	}
 }

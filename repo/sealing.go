@@ -3,9 +3,11 @@ package repo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"aergo/branch"
+	"aergo/contract"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	"aergo/repo/store"
@@ -96,9 +98,13 @@ func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open 
 	if err != nil {
 		return out, nil, err
 	}
-	x := l.NewExecutor(w, head.Header.State)
-	if err := x.Propose(ctx, spans); err != nil {
+	x, refused, err := executeAccepted(ctx, l, w, head, spans, open)
+	if err != nil {
 		return out, nil, err
+	}
+	out.Refused, settled = out.Refused+uint64(len(refused)), append(settled, refused...)
+	if x.Count() == 0 {
+		return out, settled, nil
 	}
 	block, err := l.Seal(ctx, w, branch.Draft{Branch: b.ID, Parent: &head, Orders: orders, Now: now, Run: x}, sealer)
 	if err != nil {
@@ -130,6 +136,54 @@ func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open 
 		out.Batches++
 	}
 	return out, settled, nil
+}
+
+// executeAccepted runs what a block takes. What no block can hold is left out, and said.
+func executeAccepted(ctx context.Context, l *branch.Ledger, w store.Writer, head branch.Block, spans []branch.Span, open []*branch.Accepted) (*branch.Executor, []branch.Settled, error) {
+	x := l.NewExecutor(w, head.Header.State)
+	err := x.Propose(ctx, spans)
+	if !errors.Is(err, contract.ErrUndeclared) {
+		return x, nil, err
+	}
+	rest, refused, err := withoutTrespassers(ctx, l, head, spans, open)
+	if err != nil {
+		return nil, nil, err
+	}
+	x = l.NewExecutor(w, head.Header.State)
+	return x, refused, x.Propose(ctx, rest)
+}
+
+// withoutTrespassers looks for batches with a transaction that reaches outside of what it
+// declares: a fault of a runtime, which no block can hold, and which must not hold up others.
+// It returns the spans of the rest.
+func withoutTrespassers(ctx context.Context, l *branch.Ledger, head branch.Block, spans []branch.Span, open []*branch.Accepted) (rest []branch.Span, refused []branch.Settled, err error) {
+	fault := fmt.Errorf("no transaction does so by itself: %w", contract.ErrUndeclared)
+	for _, a := range open {
+		var own []branch.Span
+		for _, s := range spans {
+			if s.Batch.ID == a.Batch.ID {
+				own = append(own, s)
+			}
+		}
+		scratch, err := branch.NewScratch(ctx, l.Objects)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := a.Put(scratch); err != nil {
+			return nil, nil, err
+		}
+		err = l.NewExecutor(scratch, head.Header.State).Propose(ctx, own)
+		switch {
+		case errors.Is(err, contract.ErrUndeclared):
+			fault = nil
+			refused = append(refused, branch.Settled{Receipt: a.Receipt, Refusal: err.Error()})
+		case err != nil:
+			return nil, nil, err
+		default:
+			rest = append(rest, own...)
+		}
+	}
+	return rest, refused, fault
 }
 
 // joinedEntries returns one entry for each batch: its parts may come by different orders.
@@ -207,12 +261,7 @@ func (r *Repo) admitAccepted(ctx context.Context, l *branch.Ledger, w store.Writ
 			settled = append(settled, s)
 			continue
 		}
-		for i, chunk := range a.Batch.Batch.Chunks {
-			if err := w.Put(object.KindChunk, chunk.Hash, a.Data[i]); err != nil {
-				return nil, nil, err
-			}
-		}
-		if err := w.PutSealed(object.KindBatch, a.Batch.ID, a.Record, a.Seal[:]); err != nil {
+		if err := a.Put(w); err != nil {
 			return nil, nil, err
 		}
 		for _, run := range runs {

@@ -12,9 +12,11 @@ import (
 
 	"aergo/branch"
 	"aergo/consensus/directory"
+	"aergo/contract"
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	rowkey "aergo/repo/state/key"
 )
 
 // TestHostileSubmissionsAreRefused hands over what no branch may take. Nothing of it is kept,
@@ -218,5 +220,56 @@ func TestWhoMaySubmit(t *testing.T) {
 	}
 	if _, err := r.Verify(ctx, VerifyRequest{All: true}); err != nil {
 		t.Error(err)
+	}
+}
+
+// trespasser is a runtime with a bug: transactions of a certain cost limit reach for a row
+// that they do not declare.
+type trespasser struct{ branch.Runtime }
+
+const trespassing = 4711
+
+func (r trespasser) Run(tx *object.Transaction, dict any, view contract.View, m *contract.Merging, out *contract.Outcome) error {
+	if tx.CostLimit == trespassing {
+		k, err := rowkey.Row("t", rowkey.Text("elsewhere"))
+		if err == nil {
+			_, err = view.Exists(k)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.Runtime.Run(tx, dict, view, m, out)
+}
+
+// TestABatchThatNoBlockCanHoldHoldsUpNobody seals beside batches on which the runtime fails.
+func TestABatchThatNoBlockCanHoldHoldsUpNobody(t *testing.T) {
+	ctx := t.Context()
+	r := initAt(t, memfs.New())
+	apply(t, r, putLine("a", 1))
+	commit(t, r, "first")
+	bad := draft(t, r, "master", putLine("b", 1))
+	chunk, err := object.DecodeChunk(bad.Chunks[0])
+	must(t, err)
+	chunk.Transactions[0].CostLimit = trespassing
+	bad = signedWith(t, r, bad, func(b *object.Batch) []byte {
+		b.Chunks[0].Hash = object.Sum(chunk.Encode())
+		return chunk.Encode()
+	})
+	l, err := r.ledger(ctx)
+	must(t, err)
+	l.Runtime = trespasser{l.Runtime}
+	before, poison, after := submit(t, r, draft(t, r, "master", putLine("c", 1))), submit(t, r, bad), submit(t, r, draft(t, r, "master", putLine("d", 1)))
+	sealed, err := r.SealSubmissions(ctx, "master")
+	if err != nil || sealed.Batches != 2 || sealed.Refused != 1 || sealed.Changed != 0 {
+		t.Fatalf("sealed %+v, %v", sealed, err)
+	}
+	for _, s := range []Submitted{before, after} {
+		if out, err := r.Submission(ctx, "master", s.Batch, false); err != nil || out.State != SubmissionSealed {
+			t.Errorf("a good one is %+v, %v", out, err)
+		}
+	}
+	if out, err := r.Submission(ctx, "master", poison.Batch, true); err != nil || out.State != SubmissionRefused || !strings.Contains(out.Refusal, "outside the declared list") {
+		t.Errorf("the bad one is %+v, %v", out, err)
 	}
 }

@@ -80,6 +80,12 @@ func (m *market) step(others bool) {
 	}
 }
 
+// poolPlace is where a receipt puts a batch.
+type poolPlace struct {
+	branch, base object.Hash
+	position     uint64
+}
+
 // settle makes a last block, and compares what every submitter is told with the blocks.
 func (m *market) settle() (changed int) {
 	ctx := m.t.Context()
@@ -102,7 +108,13 @@ func (m *market) settle() (changed int) {
 		at, err = l.Block(ctx, at.Parent)
 		must(m.t, err)
 	}
+	places := map[poolPlace]object.Hash{}
 	for id, given := range m.answers {
+		at := poolPlace{given.Receipt.Branch, given.Receipt.Base.Block, given.Receipt.Position}
+		if other, twice := places[at]; twice {
+			m.t.Errorf("batches %s and %s were promised one place", id.Short(), other.Short())
+		}
+		places[at] = id
 		out, err := m.r.Submission(ctx, "master", id, true)
 		must(m.t, err)
 		if out.State != SubmissionSealed || len(entries[id]) != 1 || out.Receipt.ID != given.Receipt.ID {
