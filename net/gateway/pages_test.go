@@ -257,6 +257,7 @@ func TestPagesShowWhatTheyAreFor(t *testing.T) {
 		"/r/codecs/-/search?q=" + tx:                   {"transaction", tx[:8]},
 		"/r/codecs/-/search?q=0x02":                    {"codecs/0x0200", "codecs/0x0201"},
 		"/r/codecs/-/search?q=codecs/0x1000":           {"codecs/0x1000"},
+		"/r/codecs/-/search?q=Eu":                      {`stock/["eu","42"]`},
 		"/r/codecs/-/search?q=shop":                    {"branch"},
 		"/r/codecs/-/search?q=stock":                   {"table", "1 row"},
 		"/r/codecs/-/search?q=nobody":                  {"Nothing begins with that"},
