@@ -203,7 +203,7 @@ func (d *Daemon) converse(ctx context.Context, from peer.ID, stream peer.Stream)
 			}
 		}
 	}()
-	_ = d.transfers.Serve(ctx, w, string(from)) // report has been told
+	_ = d.transfers.Serve(withPeer(ctx, from), w, string(from)) // report has been told
 }
 
 func (d *Daemon) report(r transfer.Report) {

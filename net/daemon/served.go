@@ -18,6 +18,19 @@ import (
 	"aergo/repo/ref"
 )
 
+// peerKey is the key of a conversation's context under which its peer is.
+type peerKey struct{}
+
+func withPeer(ctx context.Context, id peer.ID) context.Context {
+	return context.WithValue(ctx, peerKey{}, id)
+}
+
+// peerOf returns who is at the other end of a conversation.
+func peerOf(ctx context.Context) peer.ID {
+	id, _ := ctx.Value(peerKey{}).(peer.ID)
+	return id
+}
+
 // host is the repositories as a transfer.Server sees them.
 type host struct{ d *Daemon }
 
@@ -72,15 +85,60 @@ func (s served) Merge(ctx context.Context, from repo.Source, req repo.RemoteMerg
 	s.d.merging.Add(1)
 	defer s.d.merging.Add(-1)
 	began := time.Now()
+	pusher := peerOf(ctx)
 	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
-		out, err = repo.AsRemote(r).Merge(ctx, from, req)
+		out, err = s.receive(ctx, r, pusher, from, req)
 		return err
 	})
 	elapsed := time.Since(began)
 	s.d.metrics.merges.WithLabelValues(outcome(err)).Observe(elapsed.Seconds())
-	s.d.log.Info("merge", "repository", s.name, "branch", string(req.Branch), "head", req.Head.Short(), "applied", out.Merged.Applied,
+	s.d.log.Info("merge", "peer", string(pusher), "repository", s.name, "branch", string(req.Branch), "head", req.Head.Short(), "applied", out.Merged.Applied,
 		"excluded", len(out.Merged.Excluded), "elapsed", elapsed, "error", text(err))
 	return out, err
+}
+
+// receive merges what a peer pushes. The operation log tells whose push it was.
+func (s served) receive(ctx context.Context, r *repo.Repo, pusher peer.ID, from repo.Source, req repo.RemoteMerge) (repo.RemoteMerged, error) {
+	folder, err := s.d.repositories.folder(s.name)
+	if err != nil {
+		return repo.RemoteMerged{}, err
+	}
+	opts, err := s.d.opts.Repository(folder)
+	if err != nil {
+		return repo.RemoteMerged{}, err
+	}
+	if opts.Who, err = nameOf(ctx, r, pusher); err != nil {
+		return repo.RemoteMerged{}, err
+	}
+	opts.Args = []string{"push", string(req.Branch)}
+	as, err := r.As(ctx, opts)
+	if err != nil {
+		return repo.RemoteMerged{}, err
+	}
+	defer as.Close()
+	return as.Receive(ctx, from, req)
+}
+
+// nameOf returns what the Directory calls the holder of a peer's key, or the key's first
+// digits.
+func nameOf(ctx context.Context, r *repo.Repo, id peer.ID) (string, error) {
+	k, err := id.Key()
+	if err != nil {
+		return "", err
+	}
+	info, err := r.Directory(ctx)
+	if err != nil {
+		return "", err
+	}
+	if info.Owner.Key == k {
+		return info.Owner.Name, nil
+	}
+	for _, i := range info.Identities {
+		if i.Key == k {
+			return i.Name, nil
+		}
+	}
+	return k.Short(), nil
 }
 
 // Submit implements repo.Submitter.
