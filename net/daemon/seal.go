@@ -3,15 +3,24 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"aergo/repo"
 )
 
 // seal makes blocks of what is submitted to a repository, as long as it is open.
 func (d *Daemon) seal(ctx context.Context, name string, r *repo.Repo) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			d.metrics.panics.Inc()
+			d.log.Error("bug", "repository", name, "panic", fmt.Sprint(bug), "stack", string(debug.Stack()))
+			go d.repositories.Forget(name) // which waits until this has ended
+		}
+	}()
 	err := r.KeepSealing(ctx, repo.SealPolicy{Report: func(s repo.SealedSubmissions, err error) {
 		if err != nil {
 			d.log.Error("seal", "repository", name, "branch", string(s.Branch), "error", err.Error())
