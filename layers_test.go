@@ -106,6 +106,14 @@ func house() []room {
 			outside: []string{billy, zstd},
 			tests:   []string{"net/peer", "contract/value"},
 		},
+		{
+			path: "net/hostile",
+			// Tests only: they reach for whatever can be forged.
+			tests: []string{
+				"net/problem", "net/transfer", "net/peer", "repo", "branch", "consensus/directory", "contract/sql", "contract/table", "contract/value", "dtt",
+				"repo/key", "repo/lock", "repo/ref", "repo/state/key", "repo/store", "repo/object", billy,
+			},
+		},
 		{path: "net/peer", below: []string{"repo/ref", "repo/key", "repo/durable"}, outside: []string{billy, libp2p, multi, mstream, quic}},
 		{
 			path:  "repo/diagram",

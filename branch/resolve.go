@@ -11,6 +11,7 @@ import (
 	"aergo/contract"
 	"aergo/repo/object"
 	"aergo/repo/state"
+	"aergo/repo/store"
 )
 
 // A resolver is asked what becomes of a cell, given what the source's transaction found
@@ -92,6 +93,9 @@ func (l *Ledger) readGrounds(ctx context.Context, p *prepared) ([]Block, error) 
 	var grounds []Block
 	for _, id := range ids {
 		b, err := l.Block(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, fmt.Errorf("%w: ground: %w", FaultGrounds, err)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -86,8 +86,8 @@ func meanings() []meaning {
 		{CodeStale, branch.ErrStale, "what is pending on the other side stands in the way"},
 		{CodeBusy, lock.ErrBusy, "try again later"},
 		{CodeDamaged, store.ErrCorrupt, "aergo fsck says what is damaged"},
-		{CodeDamaged, state.ErrCorrupt, "aergo fsck says what is damaged"},
 		{CodeMalformed, object.ErrMalformed, "aergo fsck says what is damaged"},
+		{CodeDamaged, state.ErrCorrupt, "aergo fsck says what is damaged"},
 	}
 }
 
