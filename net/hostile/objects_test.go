@@ -59,13 +59,13 @@ func forgedObjects() []tampered {
 		header("body", malformed, branch.FaultBody, func(f *forger, h *history, b *object.Header) { b.Entries = bend(f, object.KindBody, h.ours.Entries) }),
 		header("tree", malformed, branch.FaultTreeRecord, func(f *forger, h *history, b *object.Header) { b.Tree = bend(f, object.KindTree, h.ours.Tree) }),
 		header("body for a tree", malformed, branch.FaultTreeRecord, func(_ *forger, h *history, b *object.Header) { b.Tree = h.ours.Entries }),
-		header("node of the state", malformed, branch.FaultNode, func(f *forger, h *history, b *object.Header) {
+		header("node of the state", transfer.CodeInvalid, branch.FaultStateRoot, func(f *forger, h *history, b *object.Header) {
 			b.State = bend(f, object.KindStateNode, h.ours.Header.State)
 		}),
-		header("node of the account", malformed, branch.FaultNode, func(f *forger, h *history, b *object.Header) {
+		header("node of the account", transfer.CodeInvalid, branch.FaultAccountRoot, func(f *forger, h *history, b *object.Header) {
 			b.Account = bend(f, object.KindStateNode, h.ours.Header.Account)
 		}),
-		header("body for a state", malformed, branch.FaultNode, func(_ *forger, h *history, b *object.Header) { b.State = h.ours.Entries }),
+		header("body for a state", transfer.CodeInvalid, branch.FaultStateRoot, func(_ *forger, h *history, b *object.Header) { b.State = h.ours.Entries }),
 		header("pieces that are none", malformed, branch.FaultPieces, func(f *forger, _ *history, b *object.Header) {
 			b.Receipts = f.record(object.KindBlob, []byte{0x83, 1, byte(object.KindBlob), 0xff})
 		}),
@@ -90,8 +90,6 @@ func forgedObjects() []tampered {
 		"body":             func(h *history) object.Hash { return h.ours.Entries },
 		"tree":             func(h *history) object.Hash { return h.ours.Tree },
 		"receipts":         func(h *history) object.Hash { return h.ours.Receipts },
-		"state":            func(h *history) object.Hash { return h.ours.Header.State },
-		"account":          func(h *history) object.Hash { return h.ours.Header.Account },
 		"chunk of a batch": func(h *history) object.Hash { return h.oursBatch.Chunks[0].Hash },
 	} {
 		all = append(all, tampered{forgery: forgery{name + " that is withheld", transfer.CodeDamaged, branch.FaultMissing, func(f *forger, h *history) object.Hash {
