@@ -68,7 +68,7 @@ func (w *web) stop(ctx context.Context) error {
 
 // startGateway starts the HTTP gateway.
 func (d *Daemon) startGateway(at string) (*web, error) {
-	opts := gateway.Options{Repositories: shown{d}, Access: shown{d}, Report: d.reportRequest, Submissions: true, Sign: shown{d}}
+	opts := gateway.Options{Repositories: shown{d}, Access: shown{d}, Report: d.reportRequest, Submissions: true, Lines: shown{d}}
 	if !d.opts.Settings.Public {
 		opts.Hosts = []string{"localhost", "127.0.0.1", "::1", "[::1]"}
 	}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 
@@ -76,6 +77,14 @@ type Repository interface {
 }
 
 var _ Repository = (*repo.Repo)(nil)
+
+// LineSubmitter signs operations with an identity's key and submits them. It is safe for
+// concurrent use.
+type LineSubmitter interface {
+	// SubmitLines reads operations as JSON lines, as of repo.Repo.ApplyLines. Access has allowed
+	// Propose. The error wraps repo.ErrNotPermitted if the key is not here.
+	SubmitLines(ctx context.Context, who object.Identity, repository string, branch ref.Name, in io.Reader) (repo.SubmittedLines, error)
+}
 
 // bearerToken returns the token of a header, if it bears one.
 func bearerToken(header string) (token string, ok bool) {

@@ -18,8 +18,8 @@ type Options struct {
 	// Submissions lets identities submit to repositories that take it: those that implement
 	// repo.Submitter. Otherwise there is no such address.
 	Submissions bool
-	// Sign submits operations as well, in the name of who asks; nil takes signed batches only.
-	Sign Signing
+	// Lines signs and submits operations for identities whose keys it has; nil is nobody.
+	Lines LineSubmitter
 	// Hosts are the names that requests may be addressed to, without ports; none is any. A
 	// gateway on a loopback address names what it is known by, so that no other site can
 	// lead a browser to it under a name of its own.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"strings"
 
 	"aergo/branch"
 	"aergo/repo"
@@ -18,13 +16,6 @@ import (
 	"aergo/repo/ref"
 	"aergo/repo/shape"
 )
-
-// Signing has keys of identities, to sign with what they submit. It is safe for concurrent use.
-type Signing interface {
-	// SubmitLines signs operations, one transaction on each line as aergo apply reads them, in
-	// the name of an identity whose key it has, and submits them. Access has allowed Propose.
-	SubmitLines(ctx context.Context, who object.Identity, repository string, to ref.Name, lines io.Reader) (repo.SubmittedLines, error)
-}
 
 // submissionJSON is a signed batch as it is submitted, in hex.
 type submissionJSON struct {
@@ -92,8 +83,8 @@ func (v *visit) waits() (bool, error) {
 	return false, usage("wait is receipt or block")
 }
 
-// submit takes a batch in. The token and the batch are of one identity: a token alone writes
-// nothing, and a batch that somebody else got hold of is not brought here in its author's name.
+// submit takes a batch in, or operations to make one of. The token and the batch are of one identity: a
+// batch that somebody else got hold of is not brought here in its author's name.
 func (v *visit) submit() (answer, error) {
 	to, name, err := v.submitter()
 	if err != nil {
@@ -103,9 +94,38 @@ func (v *visit) submit() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if kind, _, err := mime.ParseMediaType(v.req.Header.Get("Content-Type")); err == nil && strings.HasPrefix(linesType, kind+";") {
+	switch media, _, _ := mime.ParseMediaType(v.req.Header.Get("Content-Type")); media {
+	case "application/json":
+		return v.submitBatch(to, name, wait)
+	case "application/x-ndjson":
 		return v.submitLines(to, name, wait)
 	}
+	return answer{}, &requestError{http.StatusUnsupportedMediaType, "media-type", "what is submitted is application/json or application/x-ndjson", "see API.md"}
+}
+
+// linesJSON is what became of operations that were signed here.
+type linesJSON struct {
+	shape.Submitted
+	Transactions uint64 `json:"transactions"`
+	Unchanged    uint64 `json:"unchanged"`
+}
+
+// submitLines has operations signed with the key of who asks.
+func (v *visit) submitLines(to repo.Submitter, name ref.Name, wait bool) (answer, error) {
+	if v.g.opts.Lines == nil {
+		return answer{}, v.mayNot("have operations signed here")
+	}
+	out, err := v.g.opts.Lines.SubmitLines(v.ctx, v.who, v.name, name, v.req.Body)
+	if err == nil && wait && !out.Settled() {
+		out.Submitted, err = to.Submission(v.ctx, name, out.Batch, true)
+	}
+	a := submitted(out.Submitted)
+	a.body = encode(linesJSON{shape.OfSubmitted(out.Submitted), out.Transactions, out.Unchanged})
+	return a, err
+}
+
+// submitBatch takes a batch in that its author has signed.
+func (v *visit) submitBatch(to repo.Submitter, name ref.Name, wait bool) (answer, error) {
 	data, err := io.ReadAll(v.req.Body)
 	if err != nil {
 		return answer{}, err
@@ -130,29 +150,6 @@ func (v *visit) submit() (answer, error) {
 		out, err = to.Submission(v.ctx, name, out.Batch, true)
 	}
 	return submitted(out), refused(err)
-}
-
-// submittedLinesJSON is the answer to operations: that of aergo submit.
-type submittedLinesJSON struct {
-	shape.Submitted
-	Transactions uint64 `json:"transactions"`
-	Unchanged    uint64 `json:"unchanged"`
-}
-
-// submitLines takes operations in, which are signed here.
-func (v *visit) submitLines(to repo.Submitter, name ref.Name, wait bool) (answer, error) {
-	if v.g.opts.Sign == nil {
-		return answer{}, usage("signed batches are taken, as a JSON object of batch, seal and chunks")
-	}
-	out, err := v.g.opts.Sign.SubmitLines(v.ctx, v.who, v.name, name, v.req.Body)
-	if err == nil && wait && !out.Settled() {
-		out.Submitted, err = to.Submission(v.ctx, name, out.Batch, true)
-	}
-	if err != nil {
-		return answer{}, refused(err)
-	}
-	body := encode(submittedLinesJSON{shape.OfSubmitted(out.Submitted), out.Transactions, out.Unchanged})
-	return answer{contentType: jsonType, body: body, transient: true}, nil
 }
 
 // refused tells a batch that does not hold from a repository that does not.

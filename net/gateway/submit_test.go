@@ -1,16 +1,21 @@
 package gateway
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"aergo/repo"
 	"aergo/repo/key"
 	"aergo/repo/object"
+	"aergo/repo/ref"
 	"aergo/repo/shape"
 )
 
@@ -78,6 +83,46 @@ func TestSubmitting(t *testing.T) {
 	told := get(t, g, "ada", strings.Replace(submitTo, "/submit?", "/submission?", 1)+"&batch="+first.Batch.String())
 	if told.Body.String() != out.Body.String() {
 		t.Errorf("told %s, answered %s", told.Body.String(), out.Body.String())
+	}
+}
+
+// scribe signs for ada alone.
+type scribe struct{ *world }
+
+func (s scribe) SubmitLines(ctx context.Context, who object.Identity, repository string, branch ref.Name, in io.Reader) (repo.SubmittedLines, error) {
+	if who.Name != "ada" {
+		return repo.SubmittedLines{}, fmt.Errorf("%s: %w", who.Name, repo.ErrNotPermitted)
+	}
+	return s.repos[repository].SubmitLines(ctx, in, repo.SubmitRequest{Branch: branch})
+}
+
+// TestSubmittingLines has operations signed, where somebody has the key.
+func TestSubmittingLines(t *testing.T) {
+	w := newWorld(t)
+	w.may = func(object.Identity, string, Verb, ref.Name) bool { return true }
+	send := func(g http.Handler, who, mediaType string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, submitTo, strings.NewReader(`{"op":"put","table":"t","key":"web","fields":{"n":1}}`))
+		r.Header.Set("Authorization", "Bearer token-of-"+who)
+		r.Header.Set("Content-Type", mediaType)
+		out := httptest.NewRecorder()
+		g.ServeHTTP(out, r)
+		return out
+	}
+	const lines = "application/x-ndjson"
+	g := w.gateway(func(o *Options) { o.Submissions, o.Lines = true, scribe{w} })
+	for who, want := range map[string]int{"ada": 200, "bob": 403} {
+		if out := send(g, who, lines); out.Code != want {
+			t.Errorf("%s: %d %s", who, out.Code, out.Body.String())
+		}
+	}
+	if row := get(t, g, "ada", "/api/v1/repositories/shared/-/get?table=t&key=web").Body.String(); !strings.Contains(row, "1") {
+		t.Errorf("the row is %s", row)
+	}
+	if out := send(g, "ada", "text/plain"); out.Code != http.StatusUnsupportedMediaType {
+		t.Errorf("text: %d", out.Code)
+	}
+	if out := send(w.gateway(func(o *Options) { o.Submissions = true }), "ada", lines); out.Code != http.StatusForbidden {
+		t.Errorf("where nobody signs: %d", out.Code)
 	}
 }
 

@@ -12,9 +12,10 @@ import (
 	"aergo/repo/ref"
 )
 
-// SubmitLines implements gateway.Signing, with the key of the identity that a token stands for,
-// which the daemon has to have.
-func (s shown) SubmitLines(ctx context.Context, who object.Identity, repository string, to ref.Name, lines io.Reader) (out repo.SubmittedLines, err error) {
+// SubmitLines implements gateway.LineSubmitter. The operations are signed with the key of the
+// identity that the token stands for, which the daemon has to have.
+func (s shown) SubmitLines(ctx context.Context, who object.Identity, repository string, branch ref.Name, in io.Reader) (repo.SubmittedLines, error) {
+	var out repo.SubmittedLines
 	folder, err := s.d.repositories.folder(repository)
 	if err != nil {
 		return out, err
@@ -35,7 +36,7 @@ func (s shown) SubmitLines(ctx context.Context, who object.Identity, repository 
 			return err
 		}
 		defer as.Close()
-		out, err = as.SubmitLines(ctx, lines, repo.SubmitRequest{Branch: to})
+		out, err = as.SubmitLines(ctx, in, repo.SubmitRequest{Branch: branch})
 		return err
 	})
 	return out, err
