@@ -83,13 +83,16 @@ func (c *connector) open(ctx context.Context, host *peer.Host, to peer.Address) 
 		s, _, err := host.Open(ctx, to, transfer.Protocol)
 		return s, c.locate(err)
 	}, to.Repository, transfer.ClientOptions{
-		Spool: openFolder(c.spool()),
-		Progress: func(objects, _ uint64) {
-			if c.tell.Progress != nil {
-				c.tell.Progress(repo.Progress{Phase: "receiving", Done: objects})
-			}
-		},
+		Spool:    openFolder(c.spool()),
+		Progress: func(objects, _ uint64) { c.report("receiving", objects) },
+		Sent:     func(objects uint64) { c.report("sending", objects) },
 	})
+}
+
+func (c *connector) report(phase string, objects uint64) {
+	if c.tell.Progress != nil {
+		c.tell.Progress(repo.Progress{Phase: phase, Done: objects})
+	}
 }
 
 func (c *connector) spool() string { return filepath.Join(c.repository, repo.SpoolFolder) }

@@ -18,6 +18,9 @@ type answerer struct {
 	codec  *codec
 	source repo.Source
 
+	sent    func(objects uint64) // told now and then how many have been looked up; nil is nobody
+	objects uint64
+
 	// parcels are being compressed, the oldest first; spare ones are not in use.
 	parcels, spare []*parcel
 }
@@ -117,6 +120,10 @@ func (a *answerer) want(ctx context.Context, hashes []object.Hash) error {
 		p.plain = append(append(p.plain, data...), seal...)
 		if len(p.plain) < partBytes && i < len(hashes)-1 {
 			continue
+		}
+		a.objects += uint64(len(p.part.Sizes) / 2)
+		if a.sent != nil {
+			a.sent(a.objects)
 		}
 		go a.pack(p)
 		a.parcels = append(a.parcels, p)

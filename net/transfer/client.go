@@ -37,6 +37,9 @@ type ClientOptions struct {
 	Wait func(ctx context.Context, d time.Duration) error
 	// Progress is told how many objects have come, now and then; nil is nobody.
 	Progress func(objects, bytes uint64)
+	// Sent is told how many objects have gone to the other side in a merge, now and then; nil
+	// is nobody.
+	Sent func(objects uint64)
 }
 
 func (o ClientOptions) withDefaults() ClientOptions {
@@ -282,7 +285,7 @@ func (c *Client) Merge(ctx context.Context, from repo.Source, req repo.RemoteMer
 		if err := w.send(m); err != nil {
 			return err
 		}
-		a := &answerer{w: w, codec: c.codec, source: from}
+		a := &answerer{w: w, codec: c.codec, source: from, sent: c.opts.Sent}
 		for {
 			came, err := a.serve(ctx, maxListBytes, w.timeouts.Turn)
 			if isEnd(err) {

@@ -330,3 +330,23 @@ func remoteManyJobs(t *testing.T, w *world, y way) {
 	}
 	sound(t, up)
 }
+
+// Whoever waits for a push is told how far it is.
+func TestPushTellsWhatIsSent(t *testing.T) {
+	w := newWorld(t)
+	w.init("up", "ada")
+	bobs := w.clone("test://up", "ada")
+	put(t, bobs, "new", 1)
+	var told uint64
+	w.client.Sent = func(objects uint64) {
+		if objects <= told {
+			t.Errorf("%d objects after %d", objects, told)
+		}
+		told = objects
+	}
+	_, err := bobs.Push(t.Context(), repo.PushRequest{})
+	must(t, err)
+	if told == 0 {
+		t.Error("nothing was told")
+	}
+}
