@@ -2,6 +2,7 @@ package repo
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"aergo/repo/ref"
@@ -22,6 +23,9 @@ const (
 	defaultSealBatches  = 1 << 10
 	// maxSealPause is how long the loop waits after failures at most.
 	maxSealPause = 10 * time.Second
+	// lastSealWait is how long the last seal may wait for whoever holds the repository. What it
+	// does not seal the next process does.
+	lastSealWait = 5 * time.Second
 )
 
 // KeepSealing makes blocks of what is accepted until ctx ends, beginning with what an earlier
@@ -48,7 +52,9 @@ func (r *Repo) KeepSealing(ctx context.Context, p SealPolicy) error {
 			pause = p.Interval
 		}
 		if err := r.intake.gather(ctx, p.Batches, pause, pause > p.Interval); err != nil {
-			return r.sealAll(context.WithoutCancel(ctx), p.Report)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSealWait)
+			defer cancel()
+			return r.sealAll(last, p.Report)
 		}
 	}
 }
@@ -62,7 +68,7 @@ func (r *Repo) sealAll(ctx context.Context, report func(SealedSubmissions, error
 	var first error
 	for _, name := range names {
 		sealed, err := r.SealSubmissions(ctx, name)
-		if err != nil || sealed.Batches+sealed.Refused > 0 {
+		if stopped := errors.Is(err, context.Canceled) && ctx.Err() != nil; !stopped && (err != nil || sealed.Batches+sealed.Refused > 0) {
 			report(sealed, err)
 		}
 		if first == nil {
