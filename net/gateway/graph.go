@@ -154,6 +154,9 @@ func (v *visit) graphOf(h history, most int) (steps []graphStep, below history, 
 		}
 		seen[id] = true
 		b, err := v.repo.Show(v.ctx, id.String())
+		if isLacking(err) {
+			return nil // its lane leads out of what this clone has
+		}
 		if err == nil {
 			heap.Push(&open, b)
 		}

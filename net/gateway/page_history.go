@@ -165,7 +165,7 @@ func (v *visit) overviewPage() (answer, error) {
 		m.Contracts = append(m.Contracts, c)
 		return nil
 	})
-	if err != nil && !errors.Is(err, errFull) {
+	if err != nil && !errors.Is(err, errFull) && !isLacking(err) {
 		return answer{}, err
 	}
 	if m.Steps, _, _, err = v.labelledGraph(history{heads: v.heads()}, recentBlocks); err != nil {
@@ -321,12 +321,12 @@ func (v *visit) blockPage() (answer, error) {
 	if !b.Parent.IsZero() {
 		m.Parent = b.Parent
 		found, err := v.changes(b.Parent.String(), at, "", 0, blockRows)
-		if err != nil {
+		if err != nil && !isLacking(err) {
 			return answer{}, err
 		}
 		m.Changes, m.Truncated = found.tables, found.more
 	}
-	if m.Schedule, m.Tree, err = v.drawn(at, workersUsual); err != nil {
+	if m.Schedule, m.Tree, err = v.drawn(at, workersUsual); err != nil && !isLacking(err) {
 		return answer{}, err
 	}
 	return v.render(a, "block", frame{Title: "Block " + b.ID.Short(), At: v.query["rev"], Page: "history", Main: m})

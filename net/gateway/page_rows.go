@@ -364,6 +364,12 @@ func (v *visit) rowPage() (answer, error) {
 		return answer{}, err
 	}
 	blamed, err := v.repo.Blame(v.ctx, name, key, at)
+	if isLacking(err) {
+		blamed, err = nil, nil
+		for _, f := range row.Fields {
+			blamed = append(blamed, repo.Blamed{Field: f.Name, Value: f.Enc})
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}

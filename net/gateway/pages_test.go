@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"context"
+	"encoding/xml"
 	"errors"
 	"io"
 	"net/http"
@@ -11,9 +13,10 @@ import (
 	"strings"
 	"testing"
 
-	"encoding/xml"
+	"github.com/go-git/go-billy/v5/memfs"
 
 	"aergo/repo"
+	"aergo/repo/key"
 )
 
 // crawl follows every link of the pages from a first one, and calls fn for each page.
@@ -268,5 +271,37 @@ func TestPagesShowWhatTheyAreFor(t *testing.T) {
 				t.Errorf("%s: no %q in %d bytes", target, want, len(body))
 			}
 		}
+	}
+}
+
+// TestClonesOfAPartShowWhatTheyHave looks at a shallow clone and at one of a table.
+func TestClonesOfAPartShowWhatTheyHave(t *testing.T) {
+	w := newWorld(t)
+	for name, req := range map[string]repo.CloneRequest{"shallow": {From: "codecs", Depth: 1}, "filtered": {From: "codecs", Tables: []string{"codecs"}}} {
+		ring := key.NewKeyring(memfs.New())
+		if err := ring.Add(t.Context(), "ada", key.FromSeed([32]byte{'a'})); err != nil {
+			t.Fatal(err)
+		}
+		opts := repo.Options{Keys: ring, Identity: "ada", Who: "ada", Workers: 2, OpenPath: func(context.Context, string) (*repo.Repo, error) { return w.repos["codecs"], nil }}
+		r, _, err := repo.Clone(t.Context(), memfs.New(), opts, req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		w.repos[name] = r
+	}
+	g := w.gateway()
+	for _, name := range []string{"shallow", "filtered"} {
+		for page, want := range map[string]string{
+			"": "master", "/-/history": "Merge spring", "/-/block": "Merge spring", "/-/diff": "Changes", "/-/table?table=codecs": "0x0200", "/-/row?table=codecs&key=0x0200": "JSON (UTF-8-encoded)",
+			"/-/search?q=0x0200": "codecs/0x0200",
+		} {
+			if body := get(t, g, "ada", "/r/"+name+page).Body.String(); !strings.Contains(body, want) {
+				t.Errorf("%s%s: no %q in\n%s", name, page, want, body)
+			}
+		}
+	}
+	if out := ask(t, g, "ada", "/r/filtered/-/table?table=stock"); out.Code != http.StatusNotFound || !strings.Contains(out.Body.String(), "not among the tables of this clone") {
+		t.Errorf("%d %s", out.Code, out.Body.String())
 	}
 }

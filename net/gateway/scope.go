@@ -125,6 +125,11 @@ func (v *visit) block(rev string) (branch.Block, error) {
 	return b, nil
 }
 
+// isLacking says whether an error is that a clone of a part has not got something.
+func isLacking(err error) bool {
+	return errors.Is(err, repo.ErrBeyond) || errors.Is(err, repo.ErrLeftOut) || errors.Is(err, repo.ErrOtherTable)
+}
+
 // at is block for the parameter of that name, as a revision.
 func (v *visit) at(param string) (object.Hash, string, error) {
 	b, err := v.block(v.query[param])
@@ -192,6 +197,9 @@ func (c *reaches) of(ctx context.Context, r Repository, branches []ref.Branch) (
 			continue
 		}
 		b, err := r.Resolve(ctx, id.String())
+		if isLacking(err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
