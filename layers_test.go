@@ -110,7 +110,7 @@ func house() []room {
 			path: "net/hostile",
 			// Tests only: they reach for whatever can be forged.
 			tests: []string{
-				"net/problem", "net/transfer", "net/peer", "repo", "branch", "consensus/directory", "contract/sql", "contract/table", "contract/value", "dtt",
+				"net/daemon", "net/problem", "net/transfer", "net/peer", "repo", "branch", "consensus/directory", "contract/sql", "contract/table", "contract/value", "dtt",
 				"repo/key", "repo/lock", "repo/ref", "repo/state/key", "repo/store", "repo/object", billy,
 			},
 		},

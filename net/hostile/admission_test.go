@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"aergo/branch"
-	"aergo/contract/table"
 	"aergo/net/transfer"
 	"aergo/repo/key"
 	"aergo/repo/object"
@@ -164,7 +163,7 @@ func selectionForgeries() []forgery {
 			defer func() { f.Directory = home }()
 			f.changeBy(addBob(f))
 			f.changeBy(revokeBob())
-			batch := f.batch(f.bob, h.merged, nil, []table.Spec(set("late", 1)))
+			batch := f.batch(f.bob, h.merged, nil, set("late", 1))
 			order := f.order(h.merged, object.OrderPick, f.ada, items(object.Selection{Batch: batch.ID, Count: 1}))
 			return f.make(plan{parent: h.merged, orders: []object.Hash{order}, spans: all(batch, 1)}).ID
 		}},
