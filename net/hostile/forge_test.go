@@ -36,6 +36,8 @@ type forger struct {
 	// What the source says about single objects.
 	seals    map[object.Hash][]byte
 	withheld map[object.Hash]bool
+
+	elsewhere *branch.Batch // of scoped
 }
 
 func newForger(w *world, name string) *forger {
