@@ -177,6 +177,14 @@ func (p partialReader) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 	return data, p.explain(h, err)
 }
 
+// Packed implements store.PackedReader.
+func (p partialReader) Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	if packed, ok := p.Reader.(store.PackedReader); ok {
+		return packed.Packed(ctx, h)
+	}
+	return nil, 0
+}
+
 // Seal implements store.Reader.
 func (p partialReader) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 	seal, err := p.Reader.Seal(ctx, h)

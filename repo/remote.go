@@ -13,6 +13,7 @@ import (
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	"aergo/repo/state"
+	"aergo/repo/store"
 )
 
 var (
@@ -43,6 +44,16 @@ type Source interface {
 	Get(ctx context.Context, h object.Hash) ([]byte, error)
 	// Seal returns the seal beside an object, nil if it has none.
 	Seal(ctx context.Context, h object.Hash) ([]byte, error)
+}
+
+// PackedSource is a Source that may have objects compressed, as they are stored or as they
+// came, so that they need not be compressed again.
+type PackedSource interface {
+	Source
+	// Packed returns an object as one zstd frame (RFC 8878, no dictionary), and its plain size;
+	// nil if it is not at hand like that, or has a seal. The bytes are the caller's. Nothing of
+	// them is trusted.
+	Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int)
 }
 
 // Gatherer is a Source from which it is slow to ask for one object after the other. It is
@@ -285,6 +296,18 @@ func (o offered) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 		return nil, err
 	}
 	return l.Objects.Get(ctx, h)
+}
+
+// Packed implements PackedSource.
+func (o offered) Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	l, err := o.repo.ledger(ctx)
+	if err != nil {
+		return nil, 0
+	}
+	if packed, ok := l.Objects.(store.PackedReader); ok {
+		return packed.Packed(ctx, h)
+	}
+	return nil, 0
 }
 
 // Seal implements Source.

@@ -119,30 +119,66 @@ func (rc *receiver) report() { rc.progress(Progress{Phase: "fetching", Done: rc.
 
 // receive takes one object.
 func (rc *receiver) receive(ctx context.Context, kind object.Kind, h object.Hash) error {
-	data, err := rc.from.Get(ctx, h)
+	sizeBytes, err := rc.packed(ctx, kind, h)
+	if err == nil && sizeBytes == 0 {
+		sizeBytes, err = rc.plain(ctx, kind, h)
+	}
 	if err != nil {
-		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
-	}
-	if got, err := object.KindOf(data); err != nil || got != kind {
-		return fmt.Errorf("%s %s: %w: it is a %s", kind, h.Short(), branch.FaultKind, got)
-	}
-	seal, err := rc.seal(ctx, kind, h, data)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", kind, h.Short(), err)
-	}
-	if rc.Objects == 0 {
-		if err := rc.begin(); err != nil {
-			return err
-		}
-	}
-	if err := rc.to.PutSealed(kind, h, data, seal); err != nil {
 		return err
 	}
-	rc.Bytes += uint64(len(data))
+	rc.Bytes += uint64(sizeBytes)
 	if rc.Objects++; rc.Objects%progressEvery == 0 {
 		rc.report()
 	}
 	return nil
+}
+
+// packed takes an object as it was compressed elsewhere, and returns its plain size. It is 0 if
+// that is not to be had: whatever is wrong with it shows when the object is taken plain.
+func (rc *receiver) packed(ctx context.Context, kind object.Kind, h object.Hash) (sizeBytes int, err error) {
+	from, given := rc.from.from.(PackedSource)
+	to, taken := rc.to.(store.PackedWriter)
+	if !given || !taken || kind != object.KindChunk && kind != object.KindBlob {
+		return 0, nil
+	}
+	zstd, sizeBytes := from.Packed(ctx, h)
+	if zstd == nil {
+		return 0, nil
+	}
+	if err := rc.first(); err != nil {
+		return 0, err
+	}
+	if err = to.PutPacked(kind, h, zstd, sizeBytes); errors.Is(err, store.ErrRefused) {
+		return 0, nil
+	}
+	return sizeBytes, err
+}
+
+// plain takes an object, and returns its size.
+func (rc *receiver) plain(ctx context.Context, kind object.Kind, h object.Hash) (sizeBytes int, err error) {
+	data, err := rc.from.Get(ctx, h)
+	if err != nil {
+		return 0, fmt.Errorf("%s %s: %w", kind, h.Short(), err)
+	}
+	if got, err := object.KindOf(data); err != nil || got != kind {
+		return 0, fmt.Errorf("%s %s: %w: it is a %s", kind, h.Short(), branch.FaultKind, got)
+	}
+	seal, err := rc.seal(ctx, kind, h, data)
+	if err != nil {
+		return 0, fmt.Errorf("%s %s: %w", kind, h.Short(), err)
+	}
+	if err := rc.first(); err != nil {
+		return 0, err
+	}
+	return len(data), rc.to.PutSealed(kind, h, data, seal)
+}
+
+// first prepares for the first object.
+func (rc *receiver) first() error {
+	if rc.Objects > 0 {
+		return nil
+	}
+	return rc.begin()
 }
 
 // seal fetches and checks the seal of an object, if its kind has one. The first seal that

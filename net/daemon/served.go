@@ -175,6 +175,20 @@ func (s source) Get(ctx context.Context, h object.Hash) (data []byte, err error)
 	return data, err
 }
 
+// Packed implements repo.PackedSource.
+func (s source) Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	err := s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {
+		if packed, ok := repo.AsRemote(r).Objects().(repo.PackedSource); ok {
+			zstd, sizeBytes = packed.Packed(ctx, h)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0
+	}
+	return zstd, sizeBytes
+}
+
 // Seal implements repo.Source.
 func (s source) Seal(ctx context.Context, h object.Hash) (seal []byte, err error) {
 	err = s.d.repositories.Use(ctx, s.name, func(r *repo.Repo) error {

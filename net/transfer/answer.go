@@ -112,6 +112,15 @@ func (a *answerer) endReading(err error) error {
 func (a *answerer) want(ctx context.Context, hashes []object.Hash) error {
 	p := a.empty()
 	for i, h := range hashes {
+		if alone := a.packed(ctx, h); alone != nil {
+			for _, next := range [...]*parcel{p, alone} {
+				if err := a.ready(next); err != nil {
+					return err
+				}
+			}
+			p = a.empty()
+			continue
+		}
 		data, seal, err := lookup(ctx, a.source, h)
 		if err != nil {
 			return err
@@ -121,18 +130,48 @@ func (a *answerer) want(ctx context.Context, hashes []object.Hash) error {
 		if len(p.plain) < partBytes && i < len(hashes)-1 {
 			continue
 		}
-		a.objects += uint64(len(p.part.Sizes) / 2)
-		if a.sent != nil {
-			a.sent(a.objects)
-		}
-		go a.pack(p)
-		a.parcels = append(a.parcels, p)
-		if err := a.flush(maxParcels - 1); err != nil {
+		if err := a.ready(p); err != nil {
 			return err
 		}
 		p = a.empty()
 	}
-	return nil
+	return a.ready(p)
+}
+
+// packed returns a parcel of one object that is stored as a zstd frame of its own, as it is; nil
+// if it is not.
+func (a *answerer) packed(ctx context.Context, h object.Hash) *parcel {
+	source, ok := a.source.(repo.PackedSource)
+	if !ok {
+		return nil
+	}
+	zstd, sizeBytes := source.Packed(ctx, h)
+	if zstd == nil || sizeBytes > store.MaxObjectBytes || len(zstd) >= sizeBytes {
+		return nil
+	}
+	p := a.empty()
+	p.part = objects{Sizes: append(p.part.Sizes, uint64(sizeBytes), 0), Codec: codecZstd, PlainBytes: uint64(sizeBytes), Stored: zstd}
+	return p
+}
+
+// ready has a parcel compressed, unless it is, and sends those that there are too many of. It
+// does nothing with an empty one.
+func (a *answerer) ready(p *parcel) error {
+	switch {
+	case len(p.part.Sizes) == 0:
+		a.spare = append(a.spare, p)
+		return nil
+	case p.part.Stored == nil:
+		go a.pack(p)
+	default:
+		close(p.ready)
+	}
+	a.objects += uint64(len(p.part.Sizes) / 2)
+	if a.sent != nil {
+		a.sent(a.objects)
+	}
+	a.parcels = append(a.parcels, p)
+	return a.flush(maxParcels - 1)
 }
 
 // pack compresses a parcel.
@@ -147,7 +186,7 @@ func (a *answerer) empty() *parcel {
 	if n := len(a.spare); n > 0 {
 		p, a.spare = a.spare[n-1], a.spare[:n-1]
 	}
-	p.part.Sizes, p.plain, p.ready = p.part.Sizes[:0], p.plain[:0], make(chan struct{})
+	p.part, p.plain, p.ready = objects{Sizes: p.part.Sizes[:0]}, p.plain[:0], make(chan struct{})
 	return p
 }
 

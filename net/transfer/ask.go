@@ -22,6 +22,7 @@ type asker struct {
 // again.
 type reply struct {
 	data, seal []byte // no data if the other side does not have it
+	zstd       []byte // data as a frame, if it came in one of its own
 }
 
 // want asks for objects and does not wait for the answer. There are at most maxAhead
@@ -62,6 +63,9 @@ func (a *asker) receive(fn func(reply) error) error {
 		size, sealSize := int(part.Sizes[i]), int(part.Sizes[i+1])
 		r := reply{data: plain[:size:size], seal: plain[size : size+sealSize : size+sealSize]}
 		plain = plain[size+sealSize:]
+		if len(part.Sizes) == 2 && part.Codec == codecZstd && sealSize == 0 {
+			r.zstd = part.Stored
+		}
 		if err := fn(r); err != nil {
 			return err
 		}

@@ -99,7 +99,7 @@ func Open(ctx context.Context, dial Dialer, repository string, opts ClientOption
 	if err := c.connect(ctx); err != nil {
 		return nil, err
 	}
-	if c.spool, err = openSpool(opts.Spool, opts.MaxBytes); err != nil {
+	if c.spool, err = openSpool(opts.Spool, opts.MaxBytes, codec); err != nil {
 		c.w.abort()
 		return nil, err
 	}

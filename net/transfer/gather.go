@@ -201,7 +201,7 @@ func (g *gathering) keep(h object.Hash, r reply) error {
 	}
 	g.kept = true
 	g.came(len(r.data))
-	return g.spool.put(h, r.data, r.seal)
+	return g.spool.put(h, r)
 }
 
 // push puts links on the stack that were not there before and are not known. The last one

@@ -51,6 +51,11 @@ func (s *pushedSource) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 	return data, err
 }
 
+// Packed implements repo.PackedSource.
+func (s *pushedSource) Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	return s.spool.packed(ctx, h)
+}
+
 // Seal implements repo.Source.
 func (s *pushedSource) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 	_, seal, err := s.object(ctx, h)

@@ -305,7 +305,7 @@ func (s *Server) mergeOnce(ctx context.Context, w *wire, r Repository, key answe
 	if err != nil {
 		return nil, err
 	}
-	sp, err := openSpool(folder, s.opts.MaxPushBytes)
+	sp, err := openSpool(folder, s.opts.MaxPushBytes, s.codec)
 	if err != nil {
 		return nil, err
 	}

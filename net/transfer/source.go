@@ -32,6 +32,11 @@ func (s *remoteSource) Get(ctx context.Context, h object.Hash) ([]byte, error) {
 	return data, err
 }
 
+// Packed implements repo.PackedSource.
+func (s *remoteSource) Packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	return s.c.spool.packed(ctx, h)
+}
+
 // Seal implements repo.Source.
 func (s *remoteSource) Seal(ctx context.Context, h object.Hash) ([]byte, error) {
 	_, seal, err := s.object(ctx, h)
@@ -72,7 +77,7 @@ func one(a *asker, s *spool, h object.Hash) (data, seal []byte, err error) {
 			return err
 		}
 		data, seal = slices.Clone(r.data), slices.Clone(r.seal)
-		return s.put(h, data, seal)
+		return s.put(h, r)
 	})
 	return data, seal, err
 }

@@ -22,12 +22,17 @@ import (
 //
 //	hash (32 bytes), size (4), size of the seal (2), the object, the seal
 //
-// Sizes are big-endian. What does not hold, at the end of a file that a crash has cut or
+// Sizes are big-endian. An object that came as a zstd frame of its own stays one: then the seal's
+// size is packedFlag, and the size is that of what follows, the plain size (4) and the frame. What does not hold, at the end of a file that a crash has cut or
 // anywhere else, ends the file for a reader.
 const (
 	spoolSuffix      = ".spool"
 	spoolRecordBytes = object.HashSize + 6
 	spoolBufferBytes = 1 << 20
+
+	packedFlag = 1 << 15
+	// packedHeadBytes is the length of the plain size before a frame.
+	packedHeadBytes = 4
 )
 
 // spool keeps objects whose hashes are right, but of which nothing else is known yet,
@@ -39,6 +44,7 @@ const (
 type spool struct {
 	fs       billy.Filesystem
 	maxBytes int64
+	codec    *codec
 
 	mu    sync.Mutex
 	files []billy.File // the last one is our own, once there is one
@@ -53,8 +59,8 @@ type spool struct {
 }
 
 // openSpool reads what earlier transfers have left in the root of fs.
-func openSpool(fs billy.Filesystem, maxBytes int64) (*spool, error) {
-	s := &spool{fs: fs, maxBytes: maxBytes, index: map[uint64]uint64{}}
+func openSpool(fs billy.Filesystem, maxBytes int64, c *codec) (*spool, error) {
+	s := &spool{fs: fs, maxBytes: maxBytes, codec: c, index: map[uint64]uint64{}}
 	infos, err := fs.ReadDir("")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("spool: %w", err)
@@ -80,12 +86,15 @@ func openSpool(fs billy.Filesystem, maxBytes int64) (*spool, error) {
 func (s *spool) scan(number uint64, f billy.File) {
 	offset := int64(0)
 	for {
-		h, data, seal, err := readRecord(f, offset)
-		if err != nil || object.Sum(data) != h {
+		r, err := readRecord(f, offset)
+		if err != nil {
 			break
 		}
-		s.index[prefix(h)] = number<<48 | uint64(offset)
-		offset += int64(spoolRecordBytes + len(data) + len(seal))
+		if data, err := s.plain(r); err != nil || object.Sum(data) != r.hash {
+			break
+		}
+		s.index[prefix(r.hash)] = number<<48 | uint64(offset)
+		offset += int64(spoolRecordBytes + len(r.body) + len(r.seal))
 	}
 	s.bytes += offset
 }
@@ -95,37 +104,69 @@ func prefix(h object.Hash) uint64 { return binary.BigEndian.Uint64(h[:]) }
 // errRecord says that no record is where one was looked for.
 var errRecord = errors.New("no record of a spool")
 
-func readRecord(f io.ReaderAt, offset int64) (h object.Hash, data, seal []byte, err error) {
+// record is an object in a spool.
+type record struct {
+	hash object.Hash
+	// body is the object, or its plain size and its zstd frame.
+	body, seal []byte
+	packed     bool
+}
+
+func readRecord(f io.ReaderAt, offset int64) (record, error) {
 	var head [spoolRecordBytes]byte
 	if _, err := f.ReadAt(head[:], offset); err != nil {
-		return h, nil, nil, err
+		return record{}, err
 	}
-	h, size, sealSize, err := decodeRecordHead(head)
-	if err != nil {
-		return h, nil, nil, err
+	r := record{hash: object.Hash(head[:object.HashSize])}
+	size := int(binary.BigEndian.Uint32(head[object.HashSize:]))
+	sealSize := int(binary.BigEndian.Uint16(head[object.HashSize+4:]))
+	if sealSize == packedFlag {
+		r.packed, sealSize = true, 0
+	}
+	if size == 0 || size > store.MaxObjectBytes || sealSize > store.MaxSealBytes || r.packed && size <= packedHeadBytes {
+		return record{}, errRecord
 	}
 	body := make([]byte, size+sealSize)
 	if n, err := f.ReadAt(body, offset+spoolRecordBytes); err != nil && n < len(body) {
-		return h, nil, nil, err
+		return record{}, err
 	}
-	return h, body[:size:size], body[size:], nil
+	r.body, r.seal = body[:size:size], body[size:]
+	return r, nil
 }
 
-func decodeRecordHead(head [spoolRecordBytes]byte) (h object.Hash, size, sealSize int, err error) {
-	size = int(binary.BigEndian.Uint32(head[object.HashSize:]))
-	sealSize = int(binary.BigEndian.Uint16(head[object.HashSize+4:]))
-	if size == 0 || size > store.MaxObjectBytes || sealSize > store.MaxSealBytes {
-		return h, 0, 0, errRecord
+// frame returns the zstd frame of a packed record, and the plain size that it states.
+func (r record) frame() (zstd []byte, sizeBytes int) {
+	return r.body[packedHeadBytes:], int(binary.BigEndian.Uint32(r.body))
+}
+
+// plain returns the object of a record.
+func (s *spool) plain(r record) ([]byte, error) {
+	if !r.packed {
+		return r.body, nil
 	}
-	return object.Hash(head[:object.HashSize]), size, sealSize, nil
+	zstd, sizeBytes := r.frame()
+	if sizeBytes > store.MaxObjectBytes {
+		return nil, errRecord
+	}
+	return s.codec.unpack(&objects{Codec: codecZstd, PlainBytes: uint64(sizeBytes), Stored: zstd}, nil)
 }
 
 // put adds an object whose hash has been checked.
-func (s *spool) put(h object.Hash, data, seal []byte) error {
+func (s *spool) put(h object.Hash, r reply) error {
+	if len(r.zstd) > 0 && packedHeadBytes+len(r.zstd) < len(r.data) && len(r.seal) == 0 {
+		head := binary.BigEndian.AppendUint32(nil, uint32(len(r.data)))
+		return s.add(h, len(r.data), packedHeadBytes+len(r.zstd), packedFlag, head, r.zstd)
+	}
+	return s.add(h, len(r.data)+len(r.seal), len(r.data), len(r.seal), r.data, r.seal)
+}
+
+// add adds a record, whose sizes are as they are written, and whose contents are in two parts. It
+// counts as so many bytes.
+func (s *spool) add(h object.Hash, counted, size, sealSize int, parts ...[]byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	size := int64(spoolRecordBytes + len(data) + len(seal))
-	if s.bytes+size > s.maxBytes {
+	counted += spoolRecordBytes
+	if s.bytes+int64(counted) > s.maxBytes {
 		return fmt.Errorf("%w: more than %d MiB", ErrTooLarge, s.maxBytes>>20)
 	}
 	if s.own == nil {
@@ -133,17 +174,19 @@ func (s *spool) put(h object.Hash, data, seal []byte) error {
 			return fmt.Errorf("spool: %w", err)
 		}
 	}
-	if len(s.buf)+int(size) > spoolBufferBytes {
+	if len(s.buf)+counted > spoolBufferBytes {
 		if err := s.flush(); err != nil {
 			return err
 		}
 	}
 	s.index[prefix(h)] = uint64(len(s.files)-1)<<48 | uint64(s.start+int64(len(s.buf)))
 	s.buf = append(s.buf, h[:]...)
-	s.buf = binary.BigEndian.AppendUint32(s.buf, uint32(len(data)))
-	s.buf = binary.BigEndian.AppendUint16(s.buf, uint16(len(seal)))
-	s.buf = append(append(s.buf, data...), seal...)
-	s.bytes += size
+	s.buf = binary.BigEndian.AppendUint32(s.buf, uint32(size))
+	s.buf = binary.BigEndian.AppendUint16(s.buf, uint16(sealSize))
+	for _, part := range parts {
+		s.buf = append(s.buf, part...)
+	}
+	s.bytes += int64(counted)
 	return nil
 }
 
@@ -176,8 +219,28 @@ func (s *spool) flush() error {
 // They are those that were put, but for what the machine or somebody else has done to the
 // file: whoever relies on them checks the hash.
 func (s *spool) get(ctx context.Context, h object.Hash) (data, seal []byte, err error) {
-	if err := ctx.Err(); err != nil {
+	r, err := s.read(ctx, h)
+	if err != nil {
 		return nil, nil, err
+	}
+	if data, err = s.plain(r); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w: %w", h, store.ErrNotFound, err)
+	}
+	return data, r.seal, nil
+}
+
+// packed returns an object as the zstd frame that it came as, and its plain size; nil if it did
+// not.
+func (s *spool) packed(ctx context.Context, h object.Hash) (zstd []byte, sizeBytes int) {
+	if r, err := s.read(ctx, h); err == nil && r.packed {
+		return r.frame()
+	}
+	return nil, 0
+}
+
+func (s *spool) read(ctx context.Context, h object.Hash) (record, error) {
+	if err := ctx.Err(); err != nil {
+		return record{}, err
 	}
 	s.mu.Lock()
 	place, ok := s.index[prefix(h)]
@@ -188,22 +251,22 @@ func (s *spool) get(ctx context.Context, h object.Hash) (data, seal []byte, err 
 		if f == s.own && offset >= s.start {
 			if err := s.flush(); err != nil {
 				s.mu.Unlock()
-				return nil, nil, err
+				return record{}, err
 			}
 		}
 	}
 	s.mu.Unlock()
 	if !ok {
-		return nil, nil, fmt.Errorf("%s: %w", h, store.ErrNotFound)
+		return record{}, fmt.Errorf("%s: %w", h, store.ErrNotFound)
 	}
-	found, data, seal, err := readRecord(f, offset)
-	if err == nil && found != h {
+	r, err := readRecord(f, offset)
+	if err == nil && r.hash != h {
 		err = errRecord
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w: %w", h, store.ErrNotFound, err)
+		return record{}, fmt.Errorf("%s: %w: %w", h, store.ErrNotFound, err)
 	}
-	return data, seal, nil
+	return r, nil
 }
 
 func (s *spool) has(h object.Hash) bool {

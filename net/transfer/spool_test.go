@@ -21,7 +21,9 @@ const gigabyte = 1 << 30
 
 func openTest(t testing.TB, fs billy.Filesystem, maxBytes int64) *spool {
 	t.Helper()
-	s, err := openSpool(fs, maxBytes)
+	c, err := newCodec()
+	must(t, err)
+	s, err := openSpool(fs, maxBytes, c)
 	must(t, err)
 	return s
 }
@@ -56,7 +58,7 @@ func TestSpoolKeeps(t *testing.T) {
 		s := openTest(t, fs, gigabyte)
 		for i := range 300 {
 			h, data, seal := item(i)
-			must(t, s.put(h, data, seal))
+			must(t, s.put(h, reply{data: data, seal: seal}))
 			if i%50 == 0 {
 				wantItems(t, s, 0, i+1)
 			}
@@ -74,8 +76,8 @@ func TestSpoolKeeps(t *testing.T) {
 		one, two := openTest(t, fs, gigabyte), openTest(t, fs, gigabyte)
 		for i := 300; i < 310; i++ {
 			h, data, seal := item(i)
-			must(t, one.put(h, data, seal))
-			must(t, two.put(h, data, seal))
+			must(t, one.put(h, reply{data: data, seal: seal}))
+			must(t, two.put(h, reply{data: data, seal: seal}))
 		}
 		wantItems(t, one, 0, 310)
 		wantItems(t, two, 0, 310)
@@ -91,12 +93,52 @@ func TestSpoolKeeps(t *testing.T) {
 	})
 }
 
+// What came as a zstd frame stays one, and what is read of it is the object.
+func TestSpoolKeepsFrames(t *testing.T) {
+	onEveryFS(t, func(t *testing.T, fs billy.Filesystem) {
+		c, err := newCodec()
+		must(t, err)
+		s := openTest(t, fs, gigabyte)
+		packed := 0
+		for i := range 100 {
+			h, data, _ := item(i)
+			r := reply{data: data, zstd: c.encoder.EncodeAll(data, nil)}
+			if i%2 == 0 {
+				r.seal = []byte("seal") // and then it is kept plain
+			}
+			must(t, s.put(h, r))
+		}
+		must(t, s.close(true))
+		s = openTest(t, fs, gigabyte)
+		for i := range 100 {
+			h, data, _ := item(i)
+			got, seal, err := s.get(t.Context(), h)
+			if err != nil || !bytes.Equal(got, data) || (len(seal) > 0) != (i%2 == 0) {
+				t.Fatalf("item %d: seal %q, %v", i, seal, err)
+			}
+			zstd, size := s.packed(t.Context(), h)
+			if zstd == nil {
+				continue
+			}
+			packed++
+			plain, err := c.decoder.DecodeAll(zstd, make([]byte, 0, size))
+			if err != nil || size != len(data) || !bytes.Equal(plain, data) || i%2 == 0 {
+				t.Errorf("item %d: %d bytes, %v", i, size, err)
+			}
+		}
+		if packed < 40 {
+			t.Errorf("%d of 50 are packed", packed)
+		}
+		must(t, s.close(false))
+	})
+}
+
 func TestSpoolIsBounded(t *testing.T) {
 	s := openTest(t, memfs.New(), 10<<10)
 	stored := 0
 	for i := range 300 {
 		h, data, seal := item(i)
-		err := s.put(h, data, seal)
+		err := s.put(h, reply{data: data, seal: seal})
 		if err == nil {
 			stored += len(data)
 		} else if !errors.Is(err, ErrTooLarge) {
@@ -115,7 +157,7 @@ func TestDamagedSpool(t *testing.T) {
 	s := openTest(t, fs, gigabyte)
 	for i := range 20 {
 		h, data, seal := item(i)
-		must(t, s.put(h, data, seal))
+		must(t, s.put(h, reply{data: data, seal: seal, zstd: s.codec.encoder.EncodeAll(data, nil)}))
 	}
 	must(t, s.close(true))
 	infos, err := fs.ReadDir("")
@@ -178,13 +220,13 @@ func TestSpoolOnFullDisk(t *testing.T) {
 	var err error
 	for i := 0; i < 3000 && err == nil; i++ {
 		h, data, seal := item(i)
-		err = s.put(h, data, seal)
+		err = s.put(h, reply{data: data, seal: seal})
 	}
 	if !errors.Is(err, errFull) {
 		t.Fatalf("full: %v", err)
 	}
 	h, data, _ := item(5000)
-	if err := s.put(h, data, nil); err == nil {
+	if err := s.put(h, reply{data: data}); err == nil {
 		t.Error("it goes on after that")
 	}
 	must(t, s.close(true))
@@ -193,18 +235,23 @@ func TestSpoolOnFullDisk(t *testing.T) {
 func FuzzSpool(f *testing.F) {
 	h, data, seal := item(3)
 	s := openTest(f, memfs.New(), gigabyte)
-	must(f, s.put(h, data, seal))
+	must(f, s.put(h, reply{data: data, seal: seal}))
 	f.Add(bytes.Clone(s.buf))
 	f.Add([]byte{})
+	f.Add(append(append(bytes.Clone(s.buf[:object.HashSize]), 0, 0, 0, 9, 0x80, 0), "123456789"...))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		offset := int64(0)
 		for {
-			h, data, seal, err := readRecord(bytes.NewReader(file), offset)
+			r, err := readRecord(bytes.NewReader(file), offset)
 			if err != nil {
 				return
 			}
 			rec := &spool{buf: nil, index: map[uint64]uint64{}, maxBytes: gigabyte, own: nopFile{}, files: []billy.File{nopFile{}}}
-			must(t, rec.put(h, data, seal))
+			sealSize := len(r.seal)
+			if r.packed {
+				sealSize = packedFlag
+			}
+			must(t, rec.add(r.hash, len(r.body)+len(r.seal), len(r.body), sealSize, r.body, r.seal))
 			if end := offset + int64(len(rec.buf)); !bytes.Equal(file[offset:end], rec.buf) {
 				t.Fatalf("record at %d encodes to other bytes", offset)
 			}

@@ -127,7 +127,7 @@ func (w *diskWriter) appended(f *pendingFrame, s *slot) {
 	f.grown, f.number = g, uint32(len(g.slots))
 	g.slots, g.frames = append(g.slots, s), append(g.frames, f)
 	plain := f.plain
-	f.plain, f.seals = nil, nil
+	f.plain, f.seals, f.stored = nil, nil, nil
 	w.mu.Unlock()
 	w.d.buffers.Put(&plain)
 }

@@ -345,25 +345,14 @@ func (d *Disk) frame(at place, h object.Hash) (*frame, error) {
 
 // readFrame reads and checks a frame, and decompresses it.
 func (d *Disk) readFrame(p *pack, s *slot) (*frame, error) {
-	file, err := p.open(&d.dir)
-	if err != nil {
-		return nil, err
-	}
-	scratch := d.raw.Get().(*[]byte)
-	defer d.raw.Put(scratch)
-	b := slices.Grow((*scratch)[:0], s.bytes)[:s.bytes]
-	*scratch = b
-	if err := d.dir.readAt(file, b, s.offset); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, p.corrupt(s.offset, "file ends inside a frame")
+	var f *frame
+	err := d.readStored(p, s, func(b []byte) (err error) {
+		if f, err = d.codec.decodeFrame(b); err != nil {
+			err = p.corrupt(s.offset, err.Error())
 		}
-		return nil, fmt.Errorf("read %s: %w", p.name, err)
-	}
-	f, err := d.codec.decodeFrame(b)
-	if err != nil {
-		return nil, p.corrupt(s.offset, err.Error())
-	}
-	return f, nil
+		return err
+	})
+	return f, err
 }
 
 // verified is frame, and has checked the bytes of the object.

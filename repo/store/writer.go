@@ -47,6 +47,7 @@ type diskWriter struct {
 type pendingFrame struct {
 	plain   []byte // the objects; behind them the seals, once it is full
 	seals   []byte
+	stored  []byte // plain as zstd, if it came so
 	entries []dirEntry
 	id      uint32  // among the frames of the writer
 	grown   *growth // where it was appended; then plain and seals are gone
@@ -149,8 +150,12 @@ func (w *diskWriter) PutSealed(kind object.Kind, h object.Hash, data, seal []byt
 	if err := checkPut(kind, h, data, seal, w.d.opt.Verify); err != nil {
 		return err
 	}
-	e := dirEntry{hash: h, kind: kind, size: uint32(len(data)), sealBytes: uint16(len(seal))}
-	full, err := w.add(e, data, seal)
+	return w.put(dirEntry{hash: h, kind: kind, size: uint32(len(data)), sealBytes: uint16(len(seal))}, data, seal, nil)
+}
+
+// put adds an object. zstd is a large one's frame, if that is at hand.
+func (w *diskWriter) put(e dirEntry, data, seal, zstd []byte) error {
+	full, err := w.add(e, data, seal, zstd)
 	if full != nil {
 		defer w.sending.Done()
 		w.jobs <- full
@@ -160,7 +165,7 @@ func (w *diskWriter) PutSealed(kind object.Kind, h object.Hash, data, seal []byt
 
 // add puts an object in the frame being filled. If that makes a frame full, the caller
 // sends it to jobs, and has been counted in sending.
-func (w *diskWriter) add(e dirEntry, data, seal []byte) (full *pendingFrame, err error) {
+func (w *diskWriter) add(e dirEntry, data, seal, zstd []byte) (full *pendingFrame, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.usable(); err != nil {
@@ -173,6 +178,7 @@ func (w *diskWriter) add(e dirEntry, data, seal []byte) (full *pendingFrame, err
 	if size >= w.d.opt.FrameBytes {
 		// A large object has a frame of its own, and the one being filled goes on.
 		alone := w.newFrame()
+		alone.stored = zstd
 		w.place(alone, e, data, seal)
 		return w.full(alone), nil
 	}
@@ -240,9 +246,13 @@ func (w *diskWriter) store(f *pendingFrame, scratch []byte) []byte {
 	if failed {
 		return scratch
 	}
-	how, stored, err := w.d.codec.compress(f.plain, scratch)
-	if how != codecRaw {
-		scratch = stored
+	var err error
+	how, stored := byte(codecZstd), f.stored
+	if stored == nil {
+		how, stored, err = w.d.codec.compress(f.plain, scratch)
+		if how != codecRaw {
+			scratch = stored
+		}
 	}
 	if err == nil {
 		w.outMu.Lock()
