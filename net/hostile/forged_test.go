@@ -37,7 +37,13 @@ type victims struct {
 
 func newVictims(t *testing.T) *victims {
 	t.Helper()
+	return newVictimsIn(t, false)
+}
+
+func newVictimsIn(t *testing.T, onDisk bool) *victims {
+	t.Helper()
 	v := &victims{world: newWorld(t)}
+	v.onDisk = onDisk
 	v.up = v.init("up", "ada")
 	apply(t, v.up, line("a", 1), line("b", 1), line("c", 1), line("d", 1))
 	apply(t, v.up, line("e", 1))

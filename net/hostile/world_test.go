@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-git/go-billy/v5"
 	"github.com/go-git/go-billy/v5/memfs"
+	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/branch"
 	"aergo/net/transfer"
@@ -53,6 +54,8 @@ type world struct {
 	opts  repo.Options
 	repos map[string]*repo.Repo
 	paths map[string]billy.Filesystem
+	// onDisk is for what does not fit in memory.
+	onDisk bool
 
 	// lies are what answers by a name instead of the repository.
 	lies    map[string]transfer.Repository
@@ -88,11 +91,19 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// folder returns an empty one.
+func (w *world) folder() billy.Filesystem {
+	if !w.onDisk {
+		return memfs.New()
+	}
+	return osfs.New(w.t.TempDir(), osfs.WithBoundOS())
+}
+
 func (w *world) spool(name string) (billy.Filesystem, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.spools[name] == nil {
-		w.spools[name] = memfs.New()
+		w.spools[name] = w.folder()
 	}
 	return w.spools[name], nil
 }
@@ -119,7 +130,7 @@ func (w *world) open(ctx context.Context, peer, name string) (*transfer.Client, 
 		return here, nil
 	}
 	return transfer.Open(ctx, dial, name, transfer.ClientOptions{
-		Spool: memfs.New(), Attempts: -1, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Spool: w.folder(), Attempts: -1, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 }
 
@@ -139,7 +150,7 @@ func (w *world) options(who string) repo.Options {
 func (w *world) init(name, who string) *repo.Repo {
 	w.t.Helper()
 	o := w.options(who)
-	w.paths[name], o.Lock = memfs.New(), lock.NewMemory(name)
+	w.paths[name], o.Lock = w.folder(), lock.NewMemory(name)
 	r, err := repo.Init(w.t.Context(), w.paths[name], o)
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = r.Close() })
@@ -149,7 +160,7 @@ func (w *world) init(name, who string) *repo.Repo {
 
 func (w *world) clone(from, name, who string) *repo.Repo {
 	w.t.Helper()
-	w.paths[name] = memfs.New()
+	w.paths[name] = w.folder()
 	r, _, err := repo.Clone(w.t.Context(), w.paths[name], w.options(who), repo.CloneRequest{From: "test://" + from})
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = r.Close() })
