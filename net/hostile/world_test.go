@@ -72,7 +72,7 @@ func newWorld(t testing.TB) *world {
 		t: t, ring: key.NewKeyring(memfs.New()), repos: map[string]*repo.Repo{}, paths: map[string]billy.Filesystem{},
 		lies: map[string]transfer.Repository{}, spools: map[string]billy.Filesystem{},
 	}
-	for _, name := range []string{"ada", "bob", "mallory"} {
+	for _, name := range []string{"ada", "bob", "carol", "mallory"} {
 		_, err := w.ring.Create(t.Context(), name, random)
 		must(t, err)
 	}
