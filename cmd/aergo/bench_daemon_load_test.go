@@ -81,6 +81,7 @@ func (d *servedBench) reads(through string, clients int, connect func() (read re
 	var all []time.Duration
 	var mu sync.Mutex
 	var running sync.WaitGroup
+	refused := d.refused.Load()
 	ctx, stop := context.WithTimeout(d.b.Context(), loadTime)
 	defer stop()
 	for i := range clients {
@@ -110,6 +111,7 @@ func (d *servedBench) reads(through string, clients int, connect func() (read re
 	at := func(share float64) time.Duration { return all[int(share*float64(len(all)-1))] }
 	return loadFigures{
 		through: through, clients: clients, perSecond: float64(len(all)) / loadTime.Seconds(), median: at(0.5), p99: at(0.99), worst: all[len(all)-1],
+		refused: d.refused.Load() - refused,
 	}
 }
 
@@ -124,20 +126,34 @@ func (d *servedBench) byRPC() (reader, func()) {
 	}, func() { _ = c.Close() }
 }
 
-// byHTTP connects to the gateway.
+// byHTTP connects to the gateway. Who is told that it is busy asks again, and waits that much
+// longer.
 func (d *servedBench) byHTTP() (reader, func()) {
 	c := &http.Client{Transport: &http.Transport{}}
 	return func(key string) error {
-		resp, err := c.Get(d.gateway + "/api/v1/repositories/" + servedName + "/-/get?table=t&key=" + key)
-		if err != nil {
-			return err
+		for {
+			status, err := d.getRow(c, key)
+			switch {
+			case err != nil:
+				return err
+			case status == http.StatusOK:
+				return nil
+			case status != http.StatusServiceUnavailable:
+				return fmt.Errorf("status %d", status)
+			}
+			d.refused.Add(1)
 		}
-		defer resp.Body.Close()
-		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %d: %w", resp.StatusCode, err)
-		}
-		return nil
 	}, c.CloseIdleConnections
+}
+
+func (d *servedBench) getRow(c *http.Client, key string) (status int, err error) {
+	resp, err := c.Get(d.gateway + "/api/v1/repositories/" + servedName + "/-/get?table=t&key=" + key)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
 }
 
 // moved brings all that a clone asks for to this machine, with right hashes and not looked at

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -36,6 +37,7 @@ type loadFigures struct {
 	clients            int
 	perSecond          float64
 	median, p99, worst time.Duration
+	refused            int64 // and asked again
 }
 
 func newDaemonReport(n int) *daemonReport { return &daemonReport{rows: n, load: loadAverage()} }
@@ -101,9 +103,26 @@ every signature, and every transaction executed again. Dolt is run beside in rev
 
 - Machine: %s
 - System: %s, %s, %s
-- Load when the run began: %s; when it ended: %s
+- Load when the run began: %s; when it ended: %s. %s
 `,
-		r.rows, longRuns, shortRuns, servedChanges, machine(), firstLine("/proc/sys/kernel/osrelease"), runtime.Version(), gitVersion(), r.load, loadAverage())
+		r.rows, longRuns, shortRuns, servedChanges, machine(), firstLine("/proc/sys/kernel/osrelease"), runtime.Version(), gitVersion(), r.load, loadAverage(),
+		priority())
+}
+
+// priority says how this process, and with it all that it starts, is scheduled.
+func priority() string {
+	_, rest, _ := strings.Cut(firstLine("/proc/self/stat"), ") ")
+	fields := strings.Fields(rest) // from the third on
+	const nice, policy = 19 - 3, 41 - 3
+	switch {
+	case len(fields) <= policy:
+		return "Its priority is unknown."
+	case fields[policy] == "1" || fields[policy] == "2":
+		return "All of it ran in real time, before whatever else the machine did."
+	case fields[nice] != "0":
+		return "It ran with a niceness of " + fields[nice] + "."
+	}
+	return "It ran with the usual priority."
 }
 
 func (r *daemonReport) network(out *bytes.Buffer) {
@@ -188,11 +207,11 @@ Rows by key, at random, through the socket of the daemon that serves the reposit
 token). Each client has a connection and one call at a time; all of them are one process, which shares the processors with the daemon.
 %s each.
 
-| through | clients | reads a second | median ms | p99 ms | worst ms |
-|---|--:|--:|--:|--:|--:|
+| through | clients | reads a second | median ms | p99 ms | worst ms | refused, asked again |
+|---|--:|--:|--:|--:|--:|--:|
 `, loadTime)
 	for _, l := range r.loads {
-		fmt.Fprintf(out, "| %s | %d | %.0f | %.2f | %.2f | %.2f |\n", l.through, l.clients, l.perSecond, millis(l.median), millis(l.p99), millis(l.worst))
+		fmt.Fprintf(out, "| %s | %d | %.0f | %.2f | %.2f | %.2f | %d |\n", l.through, l.clients, l.perSecond, millis(l.median), millis(l.p99), millis(l.worst), l.refused)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"aergo/testdata/rows"
@@ -53,9 +54,10 @@ type servedBench struct {
 	*tableBench
 	report *daemonReport
 
-	at, gateway string // HOST:PORT of aergo's daemon, and the URL of its gateway
-	daemon      int    // its process
-	served      string // folder of what it serves
+	at, gateway string       // HOST:PORT of aergo's daemon, and the URL of its gateway
+	daemon      int          // its process
+	served      string       // folder of what it serves
+	refused     atomic.Int64 // reads that it had no time for
 }
 
 func newServedBench(b *testing.B, n int) *servedBench {
