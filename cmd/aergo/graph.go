@@ -9,6 +9,7 @@ import (
 
 	"aergo/cmd/aergo/ui"
 	"aergo/repo"
+	"aergo/repo/diagram"
 	"aergo/repo/object"
 	"aergo/repo/shape"
 )
@@ -89,7 +90,7 @@ func ordered(blocks map[object.Hash]repo.Block, first object.Hash) []repo.Block 
 		}
 	}
 	out := make([]repo.Block, 0, len(blocks))
-	ready := &latestFirst{blocks[first]}
+	ready := &diagram.LatestFirst{blocks[first]}
 	for ready.Len() > 0 {
 		b := heap.Pop(ready).(repo.Block)
 		out = append(out, b)
@@ -100,29 +101,6 @@ func ordered(blocks map[object.Hash]repo.Block, first object.Hash) []repo.Block 
 		}
 	}
 	return out
-}
-
-// latestFirst is a heap of blocks.
-type latestFirst []repo.Block
-
-func (h latestFirst) Len() int      { return len(h) }
-func (h latestFirst) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *latestFirst) Push(b any)   { *h = append(*h, b.(repo.Block)) }
-func (h latestFirst) Less(i, j int) bool {
-	switch a, b := h[i], h[j]; {
-	case !a.Time.Equal(b.Time):
-		return a.Time.After(b.Time)
-	case a.Height != b.Height:
-		return a.Height > b.Height
-	default:
-		return slices.Compare(a.ID[:], b.ID[:]) > 0
-	}
-}
-
-func (h *latestFirst) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
 }
 
 // lanes are the columns of lines in the graph: the block that each leads down to.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"aergo/repo"
+	"aergo/repo/diagram"
 	"aergo/repo/object"
 )
 
@@ -114,30 +115,6 @@ func laidOut(steps []graphStep) []graphStep {
 	return steps
 }
 
-// latestFirst is a heap of blocks that are to be drawn, the latest first: a block before its
-// parents, unless its clock was behind theirs.
-type latestFirst []repo.Block
-
-func (h latestFirst) Len() int      { return len(h) }
-func (h latestFirst) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *latestFirst) Push(b any)   { *h = append(*h, b.(repo.Block)) }
-func (h latestFirst) Less(i, j int) bool {
-	switch a, b := h[i], h[j]; {
-	case !a.Time.Equal(b.Time):
-		return a.Time.After(b.Time)
-	case a.Height != b.Height:
-		return a.Height > b.Height
-	default:
-		return slices.Compare(a.ID[:], b.ID[:]) > 0
-	}
-}
-
-func (h *latestFirst) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}
-
 // history is what a graph has to draw: lanes that lead down from above, and heads, whose lanes
 // begin with them.
 type history struct{ lanes, heads []object.Hash }
@@ -147,7 +124,7 @@ type history struct{ lanes, heads []object.Hash }
 func (v *visit) graphOf(h history, most int) (steps []graphStep, below history, ok bool, err error) {
 	g := graph{lanes: slices.Clone(h.lanes)}
 	seen := map[object.Hash]bool{}
-	var open latestFirst
+	var open diagram.LatestFirst
 	add := func(id object.Hash) error {
 		if id.IsZero() || seen[id] {
 			return nil
