@@ -1,6 +1,7 @@
 // Package diagram draws a block's Deterministic Transaction Tree: as a picture in which time runs
 // from left to right and each worker has a lane, and as lines of text. It counts and folds
-// what is too small to be seen, so that a drawing is bounded whatever the block.
+// what is too small to be seen, so that a drawing is bounded whatever the block. It also says in
+// which order a history's blocks are drawn.
 //
 // It draws what repo.Schedule says and looks at no repository; where the lines of text go is
 // for its callers to say.
