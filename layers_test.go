@@ -70,7 +70,7 @@ func house() []room {
 			path:    "net/daemon",
 			below:   []string{"net/gateway", "net/rpc", "net/problem", "net/peer", "net/transfer", "repo/shape", "repo", "repo/key", "repo/lock", "repo/ref", "repo/object"},
 			outside: []string{billy, toml, metrics},
-			tests:   []string{"consensus/directory"},
+			tests:   []string{"repo/store/faultfs", "consensus/directory"},
 		},
 		{
 			path: "net/gateway",
@@ -78,7 +78,7 @@ func house() []room {
 				"net/problem", "repo/diagram", "repo/shape", "repo", "branch", "contract/table", "contract/table/format", "contract/value",
 				"repo/key", "repo/ref", "repo/state/key", "repo/object", "repo/words",
 			},
-			tests: []string{"testdata/multicodec", billy, chromedp},
+			tests: []string{"repo/store/faultfs", "testdata/multicodec", billy, chromedp},
 		},
 		{
 			path: "net/rpc",
@@ -104,12 +104,12 @@ func house() []room {
 				"repo", "branch", "repo/state", "repo/state/key", "repo/lock", "repo/ref", "repo/key", "repo/store", "repo/object",
 			},
 			outside: []string{billy, zstd},
-			tests:   []string{"net/peer", "contract/value"},
+			tests:   []string{"repo/store/faultfs", "net/peer", "contract/value"},
 		},
 		{
 			path: "net/hostile",
 			// Tests only: they reach for whatever can be forged.
-			tests: []string{
+			tests: []string{"repo/store/faultfs",
 				"net/daemon", "net/problem", "net/transfer", "net/peer", "repo", "branch", "consensus/directory", "contract/sql", "contract/table", "contract/value", "dtt",
 				"repo/key", "repo/lock", "repo/ref", "repo/state/key", "repo/store", "repo/object", billy,
 			},
@@ -131,7 +131,7 @@ func house() []room {
 				"repo", "contract/table", "contract/table/format", "contract/value", "repo/key", "repo/ref", "repo/state/key", "repo/object",
 			},
 			outside: []string{billy, zstd},
-			tests:   []string{"branch", "consensus/directory", "dtt", "repo/store", "testdata/multicodec"},
+			tests:   []string{"repo/store/faultfs", "branch", "consensus/directory", "dtt", "repo/store", "testdata/multicodec"},
 		},
 		{
 			path: "repo",

@@ -10,10 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/contract/table"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // randomChange is a transaction on few rows and fields, so that many meet.
@@ -41,7 +40,7 @@ func TestConflictsAgreeWithTheBlock(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	compared := 0
 	for range 25 {
-		r := initAt(t, memfs.New())
+		r := initAt(t, faultfs.New())
 		change := func() {
 			for range 1 + random.IntN(8) {
 				_, err := r.ApplyLines(t.Context(), strings.NewReader(randomChange(random)))

@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/contract/table"
 	"aergo/contract/value"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // conflicts returns what is excluded at the head, by transaction.
@@ -120,7 +119,7 @@ func TestSidesOfEachReason(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			r := initAt(t, memfs.New())
+			r := initAt(t, faultfs.New())
 			apply(t, r, first)
 			commit(t, r, "first")
 			checkoutNew(t, r, "feature")
@@ -151,7 +150,7 @@ func TestSidesOfEachReason(t *testing.T) {
 // TestOursIsWhatTheTurnFound has a merge in which an earlier transaction of the source is
 // what stands in the way of a later one.
 func TestOursIsWhatTheTurnFound(t *testing.T) {
-	r := initAt(t, memfs.New(), "bob")
+	r := initAt(t, faultfs.New(), "bob")
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1,"m":1}}`)
 	commit(t, r, "first")
 	checkoutNew(t, r, "feature")
@@ -184,7 +183,7 @@ func TestOursIsWhatTheTurnFound(t *testing.T) {
 
 // TestInTheWayOfATrial asks about accounts that no block holds.
 func TestInTheWayOfATrial(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	checkoutNew(t, r, "feature")
@@ -211,7 +210,7 @@ func TestInTheWayOfATrial(t *testing.T) {
 // TestBaseWaitsInAPool has a transaction whose author saw a state long before the block that
 // the batch marks: the branch moved on while it was pending.
 func TestBaseWaitsInAPool(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1,"m":1}}`)
 	first := commit(t, r, "first")
 	checkoutNew(t, r, "other")
@@ -245,7 +244,7 @@ func TestBaseWaitsInAPool(t *testing.T) {
 // TestInheritedIsExplainedWhereItWasDecided passes an exclusion on by a merge.
 func TestInheritedIsExplainedWhereItWasDecided(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	for _, branch := range []string{"feature", "side"} {
@@ -292,7 +291,7 @@ func TestInheritedIsExplainedWhereItWasDecided(t *testing.T) {
 // TestModesKeepTheRule asks why where the order, not the rule, is the committed reason.
 func TestModesKeepTheRule(t *testing.T) {
 	for mode, reason := range map[object.Mode]object.Reason{object.ModeOurs: object.ReasonOurs, object.ModeTheirs: object.ReasonSuperseded} {
-		r := initAt(t, memfs.New())
+		r := initAt(t, faultfs.New())
 		apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 		commit(t, r, "first")
 		checkoutNew(t, r, "feature")

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/branch"
@@ -19,6 +18,7 @@ import (
 	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // world is several repositories on one machine, with one clock and one keyring.
@@ -57,7 +57,7 @@ func (w *world) options(who string, path ...string) Options {
 
 func (w *world) folder(path string) billy.Filesystem {
 	if w.dir == "" {
-		return memfs.New()
+		return faultfs.New()
 	}
 	return osfs.New(filepath.Join(w.dir, path), osfs.WithBoundOS())
 }
@@ -179,8 +179,8 @@ func TestCloneHasAllOfIt(t *testing.T) {
 
 func TestFailedCloneLeavesNothing(t *testing.T) {
 	w := newWorld(t, false)
-	fs := memfs.New()
-	w.paths["empty"] = memfs.New()
+	fs := faultfs.New()
+	w.paths["empty"] = faultfs.New()
 	for _, from := range []string{"nowhere", "empty"} {
 		_, _, err := Clone(t.Context(), fs, w.options("bob"), CloneRequest{From: from})
 		if !errors.Is(err, ErrNoRemote) && !errors.Is(err, ErrNoRepository) {

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/branch"
 	"aergo/repo/object"
 	"aergo/repo/store"
+	"aergo/repo/store/faultfs"
 )
 
 func collect(t testing.TB, r *Repo) GCReport {
@@ -22,7 +21,7 @@ func collect(t testing.TB, r *Repo) GCReport {
 
 func TestGCRemovesWhatNothingLeadsTo(t *testing.T) {
 	ctx := t.Context()
-	fs := memfs.New()
+	fs := faultfs.New()
 	r := initAt(t, fs)
 	put(t, r, "a", "n", 1)
 	_, err := r.CheckoutNew(ctx, "side", "")
@@ -72,7 +71,7 @@ func forget(t testing.TB, r *Repo) {
 
 func TestGCKeepsWhatUndoNeeds(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	put(t, r, "a", "n", 1)
 	apply(t, r, `{"op":"put","table":"t","key":"p","fields":{"n":7}}`)
 	commit(t, r, "to be taken back")
@@ -93,7 +92,7 @@ func TestGCKeepsWhatUndoNeeds(t *testing.T) {
 }
 
 func TestGCKeepsLargePools(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	put(t, r, "a", "n", 1)
 	var lines []string
 	for i := range 2 * branch.MaterialiseTransactions {
@@ -109,7 +108,7 @@ func TestGCKeepsLargePools(t *testing.T) {
 }
 
 func TestGCRefusesWhereSomethingIsMissing(t *testing.T) {
-	fs := memfs.New()
+	fs := faultfs.New()
 	r := initAt(t, fs)
 	put(t, r, "a", "n", 1)
 	loseObjects(t, r, object.KindChunk)
@@ -159,7 +158,7 @@ func TestFsckNamesWhatIsWrong(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			fs := memfs.New()
+			fs := faultfs.New()
 			r := initAt(t, fs)
 			put(t, r, "a", "n", 1)
 			put(t, r, "a", "n", 2)
@@ -196,7 +195,7 @@ func bend(t testing.TB, r *Repo, name string, at int) {
 
 func TestVerifyCounts(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	put(t, r, "a", "n", 1)
 	_, err := r.CheckoutNew(ctx, "side", "")
 	must(t, err)

@@ -5,13 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/branch"
 	"aergo/contract"
 	"aergo/contract/sql"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 func setContract(t testing.TB, r *Repo, name, source string) {
@@ -31,7 +30,7 @@ func foundBranch(t testing.TB, r *Repo, name ref.Name, logic string) ref.Branch 
 }
 
 func TestContracts(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	const first, second = "on *: ours;\n-- case: t.n base none ours {\"n\":1} theirs {\"n\":2} answers 1\n", "on *: theirs;\n"
 	setContract(t, r, "stock", first)
 	c, err := r.Contract(t.Context(), "stock", "") // pending
@@ -76,7 +75,7 @@ func TestContracts(t *testing.T) {
 
 // A branch keeps the rules of its first day.
 func TestBranchesKeepTheirLogic(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	setContract(t, r, "stock", "on *: sum;")
 	if _, err := r.FoundBranch(t.Context(), "early", "", "stock"); !errors.Is(err, ErrNoContract) {
 		t.Errorf("a pending contract founds: %v", err)
@@ -138,7 +137,7 @@ func quarrel(t testing.TB, r *Repo, source string) {
 }
 
 func TestMergeByRules(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	quarrel(t, r, "on *: sum;")
 	dry, err := r.Merge(t.Context(), MergeRequest{Source: "field", DryRun: true})
 	if err != nil || dry.Resolved != 1 || dry.Applied != 2 {
@@ -154,7 +153,7 @@ func TestMergeByRules(t *testing.T) {
 }
 
 func TestMergeByRulesThatFail(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	quarrel(t, r, "on *:\n  fail('ask');")
 	before, err := r.current(t.Context())
 	must(t, err)
@@ -177,7 +176,7 @@ func TestMergeByRulesThatFail(t *testing.T) {
 
 // Only merges ask a resolver: what is picked or replayed one by one applies or does not.
 func TestPicksAndReplaysAskNobody(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	quarrel(t, r, "on *: sum;")
 	field, err := r.Resolve(t.Context(), "field")
 	must(t, err)
@@ -261,7 +260,7 @@ func TestPushedToABranchWithRules(t *testing.T) {
 
 // TestDiffOverAFoundingBlock compares states of which one alone holds a merge logic.
 func TestDiffOverAFoundingBlock(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	if _, err := r.FoundBranch(t.Context(), "shop", "", "sum"); err != nil {

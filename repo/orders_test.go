@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 func checkout(t testing.TB, r *Repo, name ref.Name) {
@@ -41,7 +40,7 @@ func validateAll(t testing.TB, r *Repo) {
 }
 
 func TestCherryPickOnceAndThenMergeTheRest(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	checkoutNew(t, r, "feature")
@@ -71,7 +70,7 @@ func TestCherryPickOnceAndThenMergeTheRest(t *testing.T) {
 }
 
 func TestCherryPickNamesWhatIsInTheWay(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	checkoutNew(t, r, "feature")
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "row")
@@ -94,7 +93,7 @@ func TestCherryPickNamesWhatIsInTheWay(t *testing.T) {
 
 func TestExcludedIsListedReplayedAndDropped(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`, `{"op":"put","table":"t","key":"b","fields":{"n":1}}`)
 	commit(t, r, "first")
 	checkoutNew(t, r, "feature")
@@ -137,7 +136,7 @@ func TestExcludedIsListedReplayedAndDropped(t *testing.T) {
 
 func TestRevert(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1,"m":"x","l":["p"]}}`, `{"op":"put","table":"t","key":"gone","fields":{"n":1}}`)
 	commit(t, r, "first")
 	apply(t, r,
@@ -163,7 +162,7 @@ func TestRevert(t *testing.T) {
 }
 
 func TestRevertOfWhatChangedSince(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":2}}`)
@@ -190,7 +189,7 @@ func TestMergeModes(t *testing.T) {
 		{object.ModeTheirs, "2", object.ReasonSuperseded, 1},
 	} {
 		t.Run(test.mode.String(), func(t *testing.T) {
-			r := initAt(t, memfs.New())
+			r := initAt(t, faultfs.New())
 			apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 			commit(t, r, "first")
 			checkoutNew(t, r, "feature")
@@ -220,7 +219,7 @@ func TestMergeModes(t *testing.T) {
 }
 
 func TestScheduleShowsTheTree(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	var ops []string
 	for i := range 1000 {
 		ops = append(ops, fmt.Sprintf(`{"op":"put","table":"t","key":"k%d","fields":{"n":%d}}`, i, i))

@@ -7,11 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/branch"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // history drives random work on a few branches through the door.
@@ -139,7 +138,7 @@ func (h *history) missing(target, source branch.Block) uint64 {
 func runHistory(t *testing.T, seed uint64, steps, workers int) *history {
 	opts := testOptions(t)
 	opts.Workers = workers
-	r, err := Init(t.Context(), memfs.New(), opts)
+	r, err := Init(t.Context(), faultfs.New(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,13 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo/object"
 	rowkey "aergo/repo/state/key"
+	"aergo/repo/store/faultfs"
 )
 
 func TestRowsFromBeginAtTheKey(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	for _, k := range []string{"a", "b", "c", "d"} {
 		apply(t, r, `{"op":"put","table":"t","key":"`+k+`","fields":{"n":1}}`)
 	}
@@ -35,7 +34,7 @@ func TestRowsFromBeginAtTheKey(t *testing.T) {
 }
 
 func TestObjectsByHash(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	b, err := r.Resolve(t.Context(), "")
 	if err != nil {
 		t.Fatal(err)

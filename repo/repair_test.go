@@ -6,18 +6,17 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/contract/table"
 	"aergo/contract/value"
 	"aergo/repo/object"
 	rowkey "aergo/repo/state/key"
+	"aergo/repo/store/faultfs"
 )
 
 // excludedFrom makes a repository in which master has excluded one transaction of feature.
 func excludedFrom(t *testing.T, first, theirs, ours string) (*Repo, TxID) {
 	t.Helper()
-	r := initAt(t, memfs.New(), "bob")
+	r := initAt(t, faultfs.New(), "bob")
 	apply(t, r, first)
 	commit(t, r, "first")
 	checkoutNew(t, r, "feature")

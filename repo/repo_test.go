@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 
 	"aergo/contract/value"
 	"aergo/repo/key"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // testClock ticks one second with every look.
@@ -39,7 +39,7 @@ func (s seeded) Read(b []byte) (int, error) {
 func testOptions(t testing.TB, names ...string) Options {
 	t.Helper()
 	random := seeded{rand.New(rand.NewPCG(1, 2))}
-	ring := key.NewKeyring(memfs.New())
+	ring := key.NewKeyring(faultfs.New())
 	for _, n := range append([]string{"ada"}, names...) {
 		if _, err := ring.Create(context.Background(), n, random); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func field(t testing.TB, r *Repo, table, key, name string) string {
 
 func TestMainJob(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1,"m":"x"}}`, `{"op":"put","table":"t","key":"b","fields":{"n":2}}`)
 	if got := field(t, r, "t", "a", "n"); got != "1" {
 		t.Fatalf("pending row reads %q", got)
@@ -138,7 +138,7 @@ func TestMainJob(t *testing.T) {
 
 func TestConflictIsExcludedWithItsReason(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	commit(t, r, "first")
 	if _, err := r.CheckoutNew(ctx, "feature", ""); err != nil {

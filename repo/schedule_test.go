@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/contract/table/format"
+	"aergo/repo/store/faultfs"
 )
 
 // checkScheduleNode checks that a node is what its children make it, and returns the cost of
@@ -64,7 +63,7 @@ func cutsOf(n *ScheduleNode) int {
 // TestScheduleSaysWhereTransactionsMeet makes a block of which every second transaction changes
 // the same field, and the others rows of their own.
 func TestScheduleSaysWhereTransactionsMeet(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	var ops []string
 	for i := range 4000 {
 		k := fmt.Sprintf("k%d", i)
@@ -94,7 +93,7 @@ func TestScheduleSaysWhereTransactionsMeet(t *testing.T) {
 // Adding to one number commutes: nobody meets, however many add. Adding to a list does, too,
 // unless so many add that the row might become too long.
 func TestScheduleOfSums(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"insert","table":"t","key":"a","fields":{"n":0}}`)
 	commit(t, r, "row")
 	for _, test := range []struct {

@@ -10,15 +10,15 @@ import (
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 
 	"aergo/repo/key"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
 
-func emptyRing() *key.Keyring { return key.NewKeyring(memfs.New()) }
+func emptyRing() *key.Keyring { return key.NewKeyring(faultfs.New()) }
 
 // snapshotOf returns every file of a folder, by name and hash.
 func snapshotOf(t testing.TB, fs billy.Filesystem) string {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/branch"
 	"aergo/consensus/directory"
 	"aergo/contract"
@@ -17,13 +15,14 @@ import (
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	rowkey "aergo/repo/state/key"
+	"aergo/repo/store/faultfs"
 )
 
 // TestHostileSubmissionsAreRefused hands over what no branch may take. Nothing of it is kept,
 // and what is sound is taken all the same.
 func TestHostileSubmissionsAreRefused(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New(), "bob")
+	r := initAt(t, faultfs.New(), "bob")
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	_, err := r.CreateBranch(ctx, "other", "")
@@ -36,7 +35,7 @@ func TestHostileSubmissionsAreRefused(t *testing.T) {
 	must(t, err)
 	other, err := r.refs.Branch(ctx, "other")
 	must(t, err)
-	strange := initAt(t, memfs.New())
+	strange := initAt(t, faultfs.New())
 	strange.opts.Keys = r.opts.Keys
 
 	good := draft(t, r, "master", putLine("b", 1), putLine("c", 1))
@@ -133,7 +132,7 @@ func signedWith(t testing.TB, r *Repo, s Submission, change func(b *object.Batch
 // TestMalformedTransactionsAreExcluded: a payload that nobody can read is excluded in the
 // receipt as in the block.
 func TestMalformedTransactionsAreExcluded(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	chunk := (&object.Chunk{Transactions: []object.Transaction{{Payload: []byte{0xff}}, {Kind: object.TransactionCall}}}).Encode()
@@ -153,7 +152,7 @@ func TestMalformedTransactionsAreExcluded(t *testing.T) {
 // TestThePoolHasALimit fills the pool, and empties it by a block.
 func TestThePoolHasALimit(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	const lines, lineBytes = 60, 60 << 10
@@ -245,7 +244,7 @@ func (r trespasser) Run(tx *object.Transaction, dict any, view contract.View, m 
 // TestABatchThatNoBlockCanHoldHoldsUpNobody seals beside batches on which the runtime fails.
 func TestABatchThatNoBlockCanHoldHoldsUpNobody(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	bad := draft(t, r, "master", putLine("b", 1))

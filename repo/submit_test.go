@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/util"
 
 	"aergo/branch"
@@ -50,7 +49,7 @@ func putLine(key string, n int) string {
 
 func TestSubmissionsAreAnsweredBeforeTheirBlock(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	first := commit(t, r, "first")
 
@@ -99,7 +98,7 @@ func TestSubmissionsAreAnsweredBeforeTheirBlock(t *testing.T) {
 
 func TestABranchThatMovesChangesWhatWasPromised(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	s := submit(t, r, draft(t, r, "master", putLine("a", 2), putLine("b", 2)))
@@ -136,7 +135,7 @@ func TestABranchThatMovesChangesWhatWasPromised(t *testing.T) {
 
 func TestSubmissionsThatMayNotEnterAnyMoreAreRefused(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	expires := resign(t, r, draft(t, r, "master", putLine("b", 1)), func(b *object.Batch) { b.Expiry = 2 })
@@ -163,7 +162,7 @@ func TestSubmissionsThatMayNotEnterAnyMoreAreRefused(t *testing.T) {
 
 func TestUndoTakesSubmissionsBack(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	s := draft(t, r, "master", putLine("b", 1))
@@ -187,7 +186,7 @@ func TestUndoTakesSubmissionsBack(t *testing.T) {
 
 func TestBranchesWithSubmissionsAreNotDeleted(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	_, err := r.CreateBranch(ctx, "other", "")
@@ -210,7 +209,7 @@ func TestBranchesWithSubmissionsAreNotDeleted(t *testing.T) {
 // TestBugsStopWhoSubmits: a bug while something is accepted is its submitter's to recover from,
 // and the next one is served.
 func TestBugsStopWhoSubmits(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	s, clock := draft(t, r, "master", putLine("a", 2)), r.opts.Clock
@@ -228,7 +227,7 @@ func TestBugsStopWhoSubmits(t *testing.T) {
 }
 
 func TestFsckReadsInboxes(t *testing.T) {
-	fs := memfs.New()
+	fs := faultfs.New()
 	r := initAt(t, fs)
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
@@ -255,7 +254,7 @@ func TestFsckReadsInboxes(t *testing.T) {
 // TestPendingWorkDoesNotHoldUpSubmissions has unsigned work in the way of what was accepted.
 func TestPendingWorkDoesNotHoldUpSubmissions(t *testing.T) {
 	ctx := t.Context()
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, putLine("a", 1))
 	commit(t, r, "first")
 	s := submit(t, r, draft(t, r, "master", putLine("a", 2)))

@@ -5,13 +5,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
+	"aergo/repo/store/faultfs"
 )
 
 // TestMergeReportsProgress merges enough for some reports, which ascend and stay below the whole.
 func TestMergeReportsProgress(t *testing.T) {
 	const rows = 3 * watchedTransactions
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	var got []Progress
 	r.opts.Progress = func(p Progress) {
 		if p.Phase == "merging" {

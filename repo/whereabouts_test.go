@@ -6,12 +6,12 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
+	"aergo/repo/store/faultfs"
 )
 
 // Why says the same with an index, without one, and with one that was lost or damaged.
 func TestWhyWithAndWithoutAnIndex(t *testing.T) {
-	r := initAt(t, memfs.New())
+	r := initAt(t, faultfs.New())
 	apply(t, r, `{"op":"put","table":"t","key":"a","fields":{"n":1}}`)
 	first := commit(t, r, "first")
 	checkoutNew(t, r, "feature")

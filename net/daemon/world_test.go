@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/net/peer"
@@ -18,6 +17,7 @@ import (
 	"aergo/repo"
 	"aergo/repo/key"
 	"aergo/repo/lock"
+	"aergo/repo/store/faultfs"
 )
 
 func must(t testing.TB, err error) {
@@ -56,7 +56,7 @@ func (l *logged) String() string {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, root: t.TempDir(), ring: key.NewKeyring(memfs.New()), log: &logged{}}
+	w := &world{t: t, root: t.TempDir(), ring: key.NewKeyring(faultfs.New()), log: &logged{}}
 	for _, name := range []string{"ada", "bob"} {
 		_, err := w.ring.Create(t.Context(), name, nil)
 		must(t, err)
@@ -116,13 +116,13 @@ func (w *world) connect(d *Daemon, who, name string) (*transfer.Client, error) {
 	must(w.t, err)
 	identity, err := peer.IdentityOf(private)
 	must(w.t, err)
-	h, err := peer.New(peer.Options{Identity: identity, Known: peer.OpenKnown(memfs.New(), "known")})
+	h, err := peer.New(peer.Options{Identity: identity, Known: peer.OpenKnown(faultfs.New(), "known")})
 	must(w.t, err)
 	w.t.Cleanup(func() { _ = h.Close() })
 	c, err := transfer.Open(w.t.Context(), func(ctx context.Context) (transfer.Stream, error) {
 		s, _, err := h.Open(ctx, d.Addresses()[0], transfer.Protocol)
 		return s, err
-	}, name, transfer.ClientOptions{Spool: memfs.New(), Attempts: -1})
+	}, name, transfer.ClientOptions{Spool: faultfs.New(), Attempts: -1})
 	if err == nil {
 		w.t.Cleanup(func() { _ = c.Close() })
 	}
@@ -136,7 +136,7 @@ func (w *world) clone(d *Daemon, who, name string) (*repo.Repo, error) {
 	must(w.t, err)
 	opts.Identity, opts.Who, opts.Lock = who, who, lock.NewMemory(who)
 	opts.Dial = func(context.Context, string) (repo.Remote, error) { return w.connect(d, who, name) }
-	r, _, err := repo.Clone(w.t.Context(), memfs.New(), opts, repo.CloneRequest{From: "aergo://d/" + name})
+	r, _, err := repo.Clone(w.t.Context(), faultfs.New(), opts, repo.CloneRequest{From: "aergo://d/" + name})
 	if err == nil {
 		w.t.Cleanup(func() { _ = r.Close() })
 	}

@@ -13,10 +13,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo"
 	"aergo/repo/key"
+	"aergo/repo/store/faultfs"
 )
 
 // crawl follows every link of the pages from a first one, and calls fn for each page.
@@ -278,12 +277,12 @@ func TestPagesShowWhatTheyAreFor(t *testing.T) {
 func TestClonesOfAPartShowWhatTheyHave(t *testing.T) {
 	w := newWorld(t)
 	for name, req := range map[string]repo.CloneRequest{"shallow": {From: "codecs", Depth: 1}, "filtered": {From: "codecs", Tables: []string{"codecs"}}} {
-		ring := key.NewKeyring(memfs.New())
+		ring := key.NewKeyring(faultfs.New())
 		if err := ring.Add(t.Context(), "ada", key.FromSeed([32]byte{'a'})); err != nil {
 			t.Fatal(err)
 		}
 		opts := repo.Options{Keys: ring, Identity: "ada", Who: "ada", Workers: 2, OpenPath: func(context.Context, string) (*repo.Repo, error) { return w.repos["codecs"], nil }}
-		r, _, err := repo.Clone(t.Context(), memfs.New(), opts, req)
+		r, _, err := repo.Clone(t.Context(), faultfs.New(), opts, req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,12 +15,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo"
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 	"aergo/testdata/multicodec"
 )
 
@@ -103,14 +102,14 @@ func newWorld(t testing.TB) *world {
 
 func (w *world) empty(name string) *story {
 	w.t.Helper()
-	ring := key.NewKeyring(memfs.New())
+	ring := key.NewKeyring(faultfs.New())
 	for _, who := range []string{"ada", "bob"} {
 		if err := ring.Add(w.t.Context(), who, key.FromSeed([32]byte{who[0]})); err != nil {
 			w.t.Fatal(err)
 		}
 	}
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	r, err := repo.Init(w.t.Context(), memfs.New(), repo.Options{
+	r, err := repo.Init(w.t.Context(), faultfs.New(), repo.Options{
 		Keys: ring, Identity: "ada", Who: "ada", Workers: 2, Random: rand.NewChaCha8([32]byte{1}),
 		Clock: func() time.Time { now = now.Add(47 * time.Minute); return now },
 	})

@@ -9,10 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/net/peer"
 	"aergo/net/transfer"
+	"aergo/repo/store/faultfs"
 )
 
 // host starts a host of an own identity.
@@ -20,7 +19,7 @@ func host(t *testing.T, limits peer.Limits, listen ...string) *peer.Host {
 	t.Helper()
 	id, err := peer.NewIdentity(nil)
 	must(t, err)
-	h, err := peer.New(peer.Options{Identity: id, Listen: listen, Known: peer.OpenKnown(memfs.New(), "known"), Limits: limits, DialTimeout: 5 * time.Second})
+	h, err := peer.New(peer.Options{Identity: id, Listen: listen, Known: peer.OpenKnown(faultfs.New(), "known"), Limits: limits, DialTimeout: 5 * time.Second})
 	must(t, err)
 	t.Cleanup(func() { must(t, h.Close()) })
 	return h
@@ -47,7 +46,7 @@ func over(from, to *peer.Host) transfer.Dialer {
 
 func converse(t *testing.T, dial transfer.Dialer) (*transfer.Client, error) {
 	t.Helper()
-	return transfer.Open(t.Context(), dial, "up", transfer.ClientOptions{Spool: memfs.New(), Attempts: -1, Wait: noWait})
+	return transfer.Open(t.Context(), dial, "up", transfer.ClientOptions{Spool: faultfs.New(), Attempts: -1, Wait: noWait})
 }
 
 // Many peers, each with a key of its own, connect and hold on. No more of them get in than may,

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/consensus/directory"
 	"aergo/net/daemon"
 	"aergo/net/transfer"
@@ -19,6 +17,7 @@ import (
 	"aergo/repo/key"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // keyState is what is to be said of the key with which somebody comes.
@@ -175,7 +174,7 @@ func (g guests) heard(t *testing.T, who, name string) string {
 	t.Helper()
 	var got bytes.Buffer
 	c, err := transfer.Open(t.Context(), g.dial(who, func(s transfer.Stream) transfer.Stream { return recorded{s, &got} }), name,
-		transfer.ClientOptions{Spool: memfs.New(), Attempts: -1, Wait: noWait})
+		transfer.ClientOptions{Spool: faultfs.New(), Attempts: -1, Wait: noWait})
 	if err == nil {
 		must(t, c.Close())
 		t.Errorf("%s is let in to %s", who, name)
@@ -219,7 +218,7 @@ func (g guests) try(t *testing.T, r *repo.Repo, name string, head object.Hash, w
 		}
 		return 3
 	}
-	c, err := transfer.Open(t.Context(), g.dial(who.name, plainly), name, transfer.ClientOptions{Spool: memfs.New(), Attempts: -1, Wait: noWait})
+	c, err := transfer.Open(t.Context(), g.dial(who.name, plainly), name, transfer.ClientOptions{Spool: faultfs.New(), Attempts: -1, Wait: noWait})
 	must(t, err)
 	_, err = c.Refs(t.Context())
 	denied("list", true, err)
@@ -238,7 +237,7 @@ func (g guests) try(t *testing.T, r *repo.Repo, name string, head object.Hash, w
 		{ref.Name(who.name + "x"), counts >= directory.Write},
 		{"other+fix", counts >= directory.Write},
 	} {
-		c, err := transfer.Open(t.Context(), g.dial(who.name, plainly), name, transfer.ClientOptions{Spool: memfs.New(), Attempts: -1, Wait: noWait})
+		c, err := transfer.Open(t.Context(), g.dial(who.name, plainly), name, transfer.ClientOptions{Spool: faultfs.New(), Attempts: -1, Wait: noWait})
 		must(t, err)
 		_, err = c.Merge(t.Context(), repo.AsRemote(r).Objects(), repo.RemoteMerge{Branch: push.to, Head: head})
 		denied("push to "+string(push.to), push.ok, err, transfer.ErrDenied)

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/branch"
@@ -22,6 +21,7 @@ import (
 	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 func must(t testing.TB, err error) {
@@ -69,7 +69,7 @@ func newWorld(t testing.TB) *world {
 	t.Helper()
 	random := seeded{&sync.Mutex{}, rand.New(rand.NewPCG(1, 2))}
 	w := &world{
-		t: t, ring: key.NewKeyring(memfs.New()), repos: map[string]*repo.Repo{}, paths: map[string]billy.Filesystem{},
+		t: t, ring: key.NewKeyring(faultfs.New()), repos: map[string]*repo.Repo{}, paths: map[string]billy.Filesystem{},
 		lies: map[string]transfer.Repository{}, spools: map[string]billy.Filesystem{},
 	}
 	for _, name := range []string{"ada", "bob", "carol", "mallory"} {
@@ -94,7 +94,7 @@ func newWorld(t testing.TB) *world {
 // folder returns an empty one.
 func (w *world) folder() billy.Filesystem {
 	if !w.onDisk {
-		return memfs.New()
+		return faultfs.New()
 	}
 	return osfs.New(w.t.TempDir(), osfs.WithBoundOS())
 }

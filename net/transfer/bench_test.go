@@ -11,12 +11,12 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/net/peer"
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // benchRows is how many rows the repository has that is cloned.
@@ -80,7 +80,7 @@ func rawStream(b *testing.B, w *world, server *peer.Host, size int64) float64 {
 	b.Helper()
 	id, err := peer.NewIdentity(nil)
 	must(b, err)
-	h, err := peer.New(peer.Options{Identity: id, Known: peer.OpenKnown(memfs.New(), "known")})
+	h, err := peer.New(peer.Options{Identity: id, Known: peer.OpenKnown(faultfs.New(), "known")})
 	must(b, err)
 	defer h.Close()
 	s, _, err := h.Open(b.Context(), server.Addresses()[0], zeros)

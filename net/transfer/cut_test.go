@@ -8,10 +8,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // cutter is a stream that is lost after so many bytes, in either direction.
@@ -165,7 +164,7 @@ func TestCutAnywhere(t *testing.T) {
 	up := w.init("up", "ada")
 	fill(t, up, 0, 200)
 	for range 25 {
-		w.client.Spool = memfs.New()
+		w.client.Spool = faultfs.New()
 		w.client.Attempts = random.IntN(4) - 1
 		w.cutAfter(func() int { return 1 + random.IntN(40<<10) }, func() int { return 1 + random.IntN(4<<10) })
 		if r, _, err := w.tryClone("test://up", "bob"); err == nil {

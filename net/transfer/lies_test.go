@@ -7,13 +7,12 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/branch"
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	"aergo/repo/store"
+	"aergo/repo/store/faultfs"
 )
 
 // liar is a repository that lies about its objects or its refs.
@@ -137,7 +136,7 @@ func TestLyingServer(t *testing.T) {
 	for _, test := range lieTests() {
 		t.Run(test.name, func(t *testing.T) {
 			lied := 0
-			w.client.Spool = memfs.New()
+			w.client.Spool = faultfs.New()
 			w.lie("up", func(r Repository) Repository { return liar{Repository: r, source: test.source(&lied)} })
 			_, err := bobs.Fetch(t.Context(), "", "")
 			if lied == 0 || !isOneOf(err, test.wants) {
@@ -163,14 +162,14 @@ func TestLyingServerOfStates(t *testing.T) {
 	put(t, up, "a", 1)
 	for i, test := range liesAbout(object.KindStateNode) {
 		t.Run(test.name, func(t *testing.T) {
-			w.client.Spool = memfs.New()
+			w.client.Spool = faultfs.New()
 			w.lie("up", nil)
-			bobs, _, err := repo.Clone(t.Context(), memfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
+			bobs, _, err := repo.Clone(t.Context(), faultfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
 			must(t, err)
 			defer bobs.Close()
 			lied := 0
 			w.lie("up", func(r Repository) Repository { return liar{Repository: r, source: test.source(&lied)} })
-			_, _, err = repo.Clone(t.Context(), memfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
+			_, _, err = repo.Clone(t.Context(), faultfs.New(), w.options("bob"), repo.CloneRequest{From: "test://up", Depth: 1})
 			if lied == 0 || !isOneOf(err, test.wants) {
 				t.Errorf("after %d lies: %v", lied, err)
 			}
@@ -243,7 +242,7 @@ func TestLiesAboutRefs(t *testing.T) {
 		"lineage":             func(r *repo.RemoteRefs) { r.Lineage = object.Sum([]byte("another")) },
 		"no lineage":          func(r *repo.RemoteRefs) { r.Lineage = object.Hash{} },
 	} {
-		w.client.Spool = memfs.New()
+		w.client.Spool = faultfs.New()
 		w.lie("up", func(r Repository) Repository { return liar{Repository: r, refs: lie} })
 		if _, err := bobs.Fetch(t.Context(), "", ""); !isOneOf(err, []error{ErrProtocol, branch.ErrForeign, store.ErrCorrupt}) {
 			t.Errorf("%s: %v", name, err)

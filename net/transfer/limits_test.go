@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/net/peer"
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // What a peer may not read is as if it were not there, and what it may not write it can read.
@@ -230,7 +229,7 @@ func TestTooLargePush(t *testing.T) {
 		if got := len(w.ended()) - conversations; got > 2 {
 			t.Errorf("tried %d times", got)
 		}
-		w.client.MaxBytes, w.client.Spool = 200<<10, memfs.New()
+		w.client.MaxBytes, w.client.Spool = 200<<10, faultfs.New()
 		if _, _, err := w.tryClone("test://up", "bob"); err != nil {
 			t.Errorf("a small clone: %v", err)
 		}
@@ -277,7 +276,7 @@ func TestFlood(t *testing.T) {
 			}
 		})
 	}
-	c, err := Open(t.Context(), w.dial("bob"), "up", ClientOptions{Spool: memfs.New(), Attempts: 20, Wait: wait})
+	c, err := Open(t.Context(), w.dial("bob"), "up", ClientOptions{Spool: faultfs.New(), Attempts: 20, Wait: wait})
 	must(t, err)
 	defer c.Close()
 	for range 20 {

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo"
 	"aergo/repo/object"
 	"aergo/repo/store"
+	"aergo/repo/store/faultfs"
 )
 
 // packer is a repository that has objects as frames, which it may lie about.
@@ -70,7 +69,7 @@ func TestLyingServerOfFrames(t *testing.T) {
 		},
 		"no frame": func(_ object.Hash, data []byte) ([]byte, int) { return []byte("nothing"), len(data) },
 	} {
-		w.client.Spool = memfs.New()
+		w.client.Spool = faultfs.New()
 		w.lie("up", func(r Repository) Repository { return packer{r, lie} })
 		if _, err := bobs.Fetch(t.Context(), "", ""); !errors.Is(err, ErrProtocol) {
 			t.Errorf("%s: %v", name, err)

@@ -6,15 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo"
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // part clones a part of a repository, and returns what went over the wire.
 func (w *world) part(who string, req repo.CloneRequest) (*repo.Repo, *Client, error) {
-	w.client.Spool = memfs.New()
+	w.client.Spool = faultfs.New()
 	r, _, err := repo.Clone(w.t.Context(), w.folder(), w.options(who), req)
 	if err != nil {
 		return nil, nil, err

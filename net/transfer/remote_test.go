@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/branch"
@@ -17,6 +16,7 @@ import (
 	"aergo/repo/object"
 	"aergo/repo/ref"
 	"aergo/repo/store"
+	"aergo/repo/store/faultfs"
 )
 
 // way is one implementation of repo.Remote.
@@ -42,7 +42,7 @@ func (w *world) overLibp2p(limits peer.Limits) *peer.Host {
 	start := func(listen ...string) *peer.Host {
 		id, err := peer.NewIdentity(nil)
 		must(w.t, err)
-		h, err := peer.New(peer.Options{Identity: id, Listen: listen, Known: peer.OpenKnown(memfs.New(), "known"), Limits: limits})
+		h, err := peer.New(peer.Options{Identity: id, Listen: listen, Known: peer.OpenKnown(faultfs.New(), "known"), Limits: limits})
 		must(w.t, err)
 		w.t.Cleanup(func() { must(w.t, h.Close()) })
 		return h

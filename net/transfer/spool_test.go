@@ -9,12 +9,12 @@ import (
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-billy/v5/util"
 
 	"aergo/repo/object"
 	"aergo/repo/store"
+	"aergo/repo/store/faultfs"
 )
 
 const gigabyte = 1 << 30
@@ -49,7 +49,7 @@ func wantItems(t *testing.T, s *spool, from, to int) {
 }
 
 func onEveryFS(t *testing.T, test func(t *testing.T, fs billy.Filesystem)) {
-	t.Run("memory", func(t *testing.T) { test(t, memfs.New()) })
+	t.Run("memory", func(t *testing.T) { test(t, faultfs.New()) })
 	t.Run("disk", func(t *testing.T) { test(t, osfs.New(t.TempDir(), osfs.WithBoundOS())) })
 }
 
@@ -134,7 +134,7 @@ func TestSpoolKeepsFrames(t *testing.T) {
 }
 
 func TestSpoolIsBounded(t *testing.T) {
-	s := openTest(t, memfs.New(), 10<<10)
+	s := openTest(t, faultfs.New(), 10<<10)
 	stored := 0
 	for i := range 300 {
 		h, data, seal := item(i)
@@ -153,7 +153,7 @@ func TestSpoolIsBounded(t *testing.T) {
 
 // What a crash or somebody else has left of a file is used as far as it holds.
 func TestDamagedSpool(t *testing.T) {
-	fs := memfs.New()
+	fs := faultfs.New()
 	s := openTest(t, fs, gigabyte)
 	for i := range 20 {
 		h, data, seal := item(i)
@@ -216,7 +216,7 @@ func (f fullFile) Write(b []byte) (int, error) {
 }
 
 func TestSpoolOnFullDisk(t *testing.T) {
-	s := openTest(t, full{memfs.New()}, gigabyte)
+	s := openTest(t, full{faultfs.New()}, gigabyte)
 	var err error
 	for i := 0; i < 3000 && err == nil; i++ {
 		h, data, seal := item(i)
@@ -234,7 +234,7 @@ func TestSpoolOnFullDisk(t *testing.T) {
 
 func FuzzSpool(f *testing.F) {
 	h, data, seal := item(3)
-	s := openTest(f, memfs.New(), gigabyte)
+	s := openTest(f, faultfs.New(), gigabyte)
 	must(f, s.put(h, reply{data: data, seal: seal}))
 	f.Add(bytes.Clone(s.buf))
 	f.Add([]byte{})

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/contract/value"
@@ -22,6 +21,7 @@ import (
 	"aergo/repo/lock"
 	"aergo/repo/object"
 	"aergo/repo/ref"
+	"aergo/repo/store/faultfs"
 )
 
 // seeded gives the same random bytes in every run.
@@ -67,7 +67,7 @@ type world struct {
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	random := seeded{&sync.Mutex{}, rand.New(rand.NewPCG(1, 2))}
-	ring := key.NewKeyring(memfs.New())
+	ring := key.NewKeyring(faultfs.New())
 	for _, n := range []string{"ada", "bob", "mallory"} {
 		if _, err := ring.Create(t.Context(), n, random); err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{
 		t: t, repos: map[string]*repo.Repo{}, paths: map[string]billy.Filesystem{}, locks: map[string]lock.Lock{}, spools: map[string]billy.Filesystem{}, denied: map[string]error{}, lies: map[string]func(Repository) Repository{},
 		opts:    repo.Options{Keys: ring, Clock: clock, Random: random, Workers: 2},
-		client:  ClientOptions{Spool: memfs.New(), Attempts: -1, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
+		client:  ClientOptions{Spool: faultfs.New(), Attempts: -1, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }},
 		between: func(s Stream) Stream { return s },
 	}
 	w.dial = w.pipe
@@ -99,7 +99,7 @@ func newWorld(t testing.TB) *world {
 // do not bear.
 func (w *world) folder() billy.Filesystem {
 	if !w.onDisk {
-		return memfs.New()
+		return faultfs.New()
 	}
 	return osfs.New(w.t.TempDir(), osfs.WithBoundOS())
 }

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/klauspost/compress/zstd"
+
+	"aergo/repo/store/faultfs"
 )
 
 // smallCase has a conflict, an edit by hand, a commit of nothing and an empty table.
@@ -25,7 +26,7 @@ func smallCase() *writer {
 }
 
 func TestSmallCase(t *testing.T) {
-	got := replayed(t, memfs.New(), smallCase().history(t), 1)
+	got := replayed(t, faultfs.New(), smallCase().history(t), 1)
 	m := &got.Merges[0]
 	// The source's first transaction, on row a, conflicts in x; its second, on b, meets a
 	// row that the target deleted. People took y by hand, and made a row of their own.
@@ -74,7 +75,7 @@ func TestRunTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := smallCase().history(t)
 			c.change(h)
-			report, err := Run(t.Context(), newRepository(t, memfs.New(), h, 1), h)
+			report, err := Run(t.Context(), newRepository(t, faultfs.New(), h, 1), h)
 			if !errors.Is(err, ErrDiffers) {
 				t.Fatalf("it ends with %v", err)
 			}

@@ -12,8 +12,9 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/klauspost/compress/zstd"
+
+	"aergo/repo/store/faultfs"
 )
 
 // model is one table's rows by key: fields by name, all texts.
@@ -228,7 +229,7 @@ func TestRandomHistories(t *testing.T) {
 	var excluded, edited int
 	for range rounds(3) {
 		w := randomHistory(r, 60)
-		fs := memfs.New()
+		fs := faultfs.New()
 		got := replayed(t, fs, w.history(t), 1+r.IntN(3))
 		if len(got.Merges) != w.merged {
 			t.Fatalf("%d merges, want %d", len(got.Merges), w.merged)
@@ -274,7 +275,7 @@ func TestTwoBranches(t *testing.T) {
 			}
 		}
 		w.merge(w.states[tips[0]].clone(), tips[0], tips[1])
-		got := replayed(t, memfs.New(), w.history(t), 1)
+		got := replayed(t, faultfs.New(), w.history(t), 1)
 		m := &got.Merges[0]
 		if len(m.Cells.Differ) > 0 || m.Cells.Conflicts == 0 && !m.Clean() {
 			t.Errorf("%s\n%s%s", got, w.commits.String(), w.deltas.String())

@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/go-git/go-billy/v5"
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/repo"
+	"aergo/repo/store/faultfs"
 )
 
 const shipped = "../../testdata/multicodec"
@@ -109,7 +109,7 @@ func histories() map[string]expected {
 func TestHistories(t *testing.T) {
 	for name, want := range histories() {
 		t.Run(name, func(t *testing.T) {
-			fs, h := memfs.New(), load(t, want.folder)
+			fs, h := faultfs.New(), load(t, want.folder)
 			got := replayed(t, fs, h, 2)
 			t.Logf("\n%s", got)
 			want.check(t, got)
@@ -172,7 +172,7 @@ func checkMerge(t *testing.T, m *Merge) {
 // opens what is on disk again.
 func TestSameEverywhere(t *testing.T) {
 	h := load(t, shipped)
-	memory := memfs.New()
+	memory := faultfs.New()
 	want := replayed(t, memory, h, 1)
 	disk := osfs.New(t.TempDir(), osfs.WithBoundOS())
 	got := replayed(t, disk, h, 3)
@@ -197,7 +197,7 @@ func TestSameEverywhere(t *testing.T) {
 func BenchmarkMulticodec(b *testing.B) {
 	h := load(b, shipped)
 	for b.Loop() {
-		if _, err := Run(b.Context(), newRepository(b, memfs.New(), h, 2), h); err != nil {
+		if _, err := Run(b.Context(), newRepository(b, faultfs.New(), h, 2), h); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -11,8 +11,9 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/klauspost/compress/zstd"
+
+	"aergo/repo/store/faultfs"
 )
 
 // madeTransfers returns the folder of a few blocks of random payments, and how many
@@ -90,7 +91,7 @@ func TestTransfers(t *testing.T) {
 	for name, tr := range all {
 		for _, sides := range []int{1, 2, 5} {
 			t.Run(fmt.Sprintf("%s on %d branches", name, sides), func(t *testing.T) {
-				fs := memfs.New()
+				fs := faultfs.New()
 				r, err := NewRepository(t.Context(), fs, name, nil, 2)
 				if err != nil {
 					t.Fatal(err)
@@ -130,7 +131,7 @@ func TestRunTransfersTells(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := loadTransfers(t, madeTransfers(t, rand.New(rand.NewPCG(1, 2))))
 			change(tr)
-			r, err := NewRepository(t.Context(), memfs.New(), name, nil, 1)
+			r, err := NewRepository(t.Context(), faultfs.New(), name, nil, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

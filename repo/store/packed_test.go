@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
-
 	"aergo/repo/object"
+	"aergo/repo/store/faultfs"
 )
 
 // large is a chunk that is stored by itself and can be compressed.
@@ -23,7 +22,7 @@ func large(n int) (object.Hash, []byte) {
 
 // What one store has compressed another one takes as it is.
 func TestPackedObjectsGoFromStoreToStore(t *testing.T) {
-	from, fs := mustOpen(t, memfs.New(), small()), memfs.New()
+	from, fs := mustOpen(t, faultfs.New(), small()), faultfs.New()
 	to := mustOpen(t, fs, small())
 	w := begin(t, from)
 	for i := range 20 {
@@ -59,7 +58,7 @@ func TestPackedObjectsGoFromStoreToStore(t *testing.T) {
 }
 
 func TestPackedIsForWhatIsStoredAlone(t *testing.T) {
-	d := mustOpen(t, memfs.New(), small())
+	d := mustOpen(t, faultfs.New(), small())
 	w := begin(t, d)
 	little := []byte("a little object")
 	check(t, w.Put(object.KindBlob, object.Sum(little), little))
@@ -74,7 +73,7 @@ func TestPackedIsForWhatIsStoredAlone(t *testing.T) {
 }
 
 func TestPutPackedTrustsNothing(t *testing.T) {
-	d := mustOpen(t, memfs.New(), small())
+	d := mustOpen(t, faultfs.New(), small())
 	h, data := large(1)
 	other, _ := large(2)
 	w := begin(t, d)
@@ -83,7 +82,7 @@ func TestPutPackedTrustsNothing(t *testing.T) {
 	zstd, size := d.Packed(t.Context(), h)
 	bent := bytes.Clone(zstd)
 	bent[len(bent)/2] ^= 1
-	into := begin(t, mustOpen(t, memfs.New(), small())).(PackedWriter)
+	into := begin(t, mustOpen(t, faultfs.New(), small())).(PackedWriter)
 	for name, c := range map[string]struct {
 		kind object.Kind
 		hash object.Hash

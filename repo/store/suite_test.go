@@ -9,7 +9,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/go-git/go-billy/v5/memfs"
 	"github.com/go-git/go-billy/v5/osfs"
 
 	"aergo/repo/object"
@@ -41,11 +40,11 @@ func implementations() map[string]func(*testing.T) (compacter, func() compacter)
 			return onDisk(t, func() *Disk { return mustOpen(t, osfs.New(path, osfs.WithBoundOS()), small()) })
 		},
 		"memfs": func(t *testing.T) (compacter, func() compacter) {
-			fs := memfs.New()
+			fs := faultfs.New()
 			return onDisk(t, func() *Disk { return mustOpen(t, fs, small()) })
 		},
 		"quick": func(t *testing.T) (compacter, func() compacter) {
-			fs, quick := memfs.New(), small()
+			fs, quick := faultfs.New(), small()
 			quick.Quick = true
 			return onDisk(t, func() *Disk { return mustOpen(t, fs, quick) })
 		},

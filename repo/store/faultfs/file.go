@@ -198,7 +198,7 @@ func (n *node) bytes() int64 {
 
 func (n *node) copy() *node {
 	if !n.dir {
-		return &node{data: bytes.Clone(n.data), synced: bytes.Clone(n.data)}
+		return &node{mode: n.mode, data: bytes.Clone(n.data), synced: bytes.Clone(n.data)}
 	}
 	c := newDir()
 	for name, child := range n.names {
@@ -215,7 +215,7 @@ func (n *node) afterCrash(rng *rand.Rand, seen map[*node]*node) *node {
 	}
 	if !n.dir {
 		data := n.torn(rng)
-		c := &node{data: data, synced: bytes.Clone(data)}
+		c := &node{mode: n.mode, data: data, synced: bytes.Clone(data)}
 		seen[n] = c
 		return c
 	}

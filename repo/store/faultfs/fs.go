@@ -5,7 +5,7 @@
 //
 // It is strict where systems differ: the contents of a file are durable after Sync on a
 // handle of it, its name only after Sync on a handle of its folder. It does not know
-// symbolic links, nor permissions, and is for tests only.
+// symbolic links, keeps permissions without heeding them, and is for tests only.
 package faultfs
 
 import (
@@ -92,6 +92,7 @@ func FailOp(op Op, err error) Plan {
 // node is a file or a folder.
 type node struct {
 	dir     bool
+	mode    fs.FileMode // of a file
 	data    []byte
 	synced  []byte
 	pending []change // since the last sync, in order
@@ -229,7 +230,7 @@ func (f *FS) Create(name string) (billy.File, error) {
 func (f *FS) Open(name string) (billy.File, error) { return f.OpenFile(name, os.O_RDONLY, 0) }
 
 // OpenFile implements billy.Basic. Making a file, and emptying one, count as operations.
-func (f *FS) OpenFile(name string, flag int, _ os.FileMode) (billy.File, error) {
+func (f *FS) OpenFile(name string, flag int, perm os.FileMode) (billy.File, error) {
 	p := f.path(name)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -253,7 +254,7 @@ func (f *FS) OpenFile(name string, flag int, _ os.FileMode) (billy.File, error) 
 		if err != nil {
 			return nil, err
 		}
-		n = &node{}
+		n = &node{mode: perm.Perm() &^ 0o022}
 		dir.link(path.Base(p), "", n)
 	case flag&os.O_TRUNC != 0 && len(n.data) > 0:
 		fault := f.begin(OpTruncate, p)
@@ -356,7 +357,7 @@ func (f *FS) ReadDir(name string) ([]os.FileInfo, error) {
 	}
 	infos := make([]os.FileInfo, 0, len(n.names))
 	for name, child := range n.names {
-		infos = append(infos, info{name, int64(len(child.data)), child.dir})
+		infos = append(infos, info{name, int64(len(child.data)), child.dir, child.mode})
 	}
 	slices.SortFunc(infos, func(a, b os.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
 	return infos, nil
@@ -373,7 +374,7 @@ func (f *FS) Stat(name string) (os.FileInfo, error) {
 	if n == nil {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: fs.ErrNotExist}
 	}
-	return info{path.Base(name), int64(len(n.data)), n.dir}, nil
+	return info{path.Base(name), int64(len(n.data)), n.dir, n.mode}, nil
 }
 
 // Lstat implements billy.Symlink.
@@ -430,6 +431,7 @@ type info struct {
 	name string
 	size int64
 	dir  bool
+	mode fs.FileMode
 }
 
 func (i info) Name() string       { return i.name }
@@ -441,5 +443,5 @@ func (i info) Mode() fs.FileMode {
 	if i.dir {
 		return fs.ModeDir | 0o755
 	}
-	return 0o644
+	return i.mode
 }
