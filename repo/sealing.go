@@ -71,18 +71,9 @@ func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open 
 	if err != nil {
 		return out, nil, err
 	}
-	b, err := r.refs.Branch(ctx, name)
-	if errors.Is(err, ref.ErrNotFound) {
-		b, err = ref.Branch{}, nil // whose branch is gone, is refused
-	}
+	b, head, err := r.sealingOn(ctx, l, name)
 	if err != nil {
 		return out, nil, err
-	}
-	var head branch.Block
-	if b.Name != "" {
-		if head, err = l.Block(ctx, b.Head); err != nil {
-			return out, nil, err
-		}
 	}
 	now := r.now()
 	spans, settled, err := r.admitAccepted(ctx, l, w, b, head, open, now)
@@ -122,20 +113,43 @@ func (r *Repo) sealAccepted(ctx context.Context, c *change, name ref.Name, open 
 		return out, nil, err
 	}
 	out.Block, out.Height = block.ID, block.Height
-	receipts := map[object.Hash]branch.PoolReceipt{}
-	for _, a := range open {
-		receipts[a.Batch.ID] = a.Receipt
-	}
-	for _, e := range joinedEntries(x.Entries()) {
-		s := branch.Settled{Receipt: receipts[e.Batch], Block: block.ID, Height: block.Height}
-		if !s.Receipt.Kept(e.Runs, e.Excluded) {
-			s.Runs, s.Excluded = e.Runs, e.Excluded
+	for _, s := range keptIn(block, x, open) {
+		if len(s.Runs) > 0 {
 			out.Changed++
 		}
 		settled = append(settled, s)
 		out.Batches++
 	}
 	return out, settled, nil
+}
+
+// sealingOn returns a branch and its head. Neither is there if the branch is gone: what was
+// accepted for it is refused.
+func (r *Repo) sealingOn(ctx context.Context, l *branch.Ledger, name ref.Name) (ref.Branch, branch.Block, error) {
+	b, err := r.refs.Branch(ctx, name)
+	if err != nil {
+		return ref.Branch{}, branch.Block{}, ignore(err, ref.ErrNotFound)
+	}
+	head, err := l.Block(ctx, b.Head)
+	return b, head, err
+}
+
+// keptIn says what became in a block of each batch that it took, and where that is not what
+// the receipt promised, what it is instead.
+func keptIn(block branch.Block, x *branch.Executor, open []*branch.Accepted) []branch.Settled {
+	receipts := make(map[object.Hash]branch.PoolReceipt, len(open))
+	for _, a := range open {
+		receipts[a.Batch.ID] = a.Receipt
+	}
+	var out []branch.Settled
+	for _, e := range joinedEntries(x.Entries()) {
+		s := branch.Settled{Receipt: receipts[e.Batch], Block: block.ID, Height: block.Height}
+		if !s.Receipt.Kept(e.Runs, e.Excluded) {
+			s.Runs, s.Excluded = e.Runs, e.Excluded
+		}
+		out = append(out, s)
+	}
+	return out
 }
 
 // executeAccepted runs what a block takes. What no block can hold is left out, and said.

@@ -270,21 +270,28 @@ func TestPanicEndsOneConversation(t *testing.T) {
 	}
 }
 
+// pushing is a push to a daemon that cannot end before the repository is released.
+func pushing(w *world, change func(*Options)) (d *Daemon, pushed chan error, release func()) {
+	w.t.Helper()
+	folder := w.init("a")
+	d = w.start(change)
+	clone, err := w.clone(d, "ada", "a")
+	must(w.t, err)
+	put(w.t, clone, "late")
+	release, err = lock.NewFile(folder+"/lock", "test").Acquire(w.t.Context(), nil)
+	must(w.t, err)
+	pushed = make(chan error, 1)
+	go func() {
+		_, err := clone.Push(context.WithoutCancel(w.t.Context()), repo.PushRequest{})
+		pushed <- err
+	}()
+	return d, pushed, release
+}
+
 // A merge that goes on when the daemon is asked to stop is finished, and its answer told.
 func TestStopWaitsForMerges(t *testing.T) {
 	w := newWorld(t)
-	folder := w.init("a")
-	d := w.start(nil)
-	clone, err := w.clone(d, "ada", "a")
-	must(t, err)
-	put(t, clone, "late")
-	release, err := lock.NewFile(folder+"/lock", "test").Acquire(t.Context(), nil)
-	must(t, err)
-	pushed := make(chan error, 1)
-	go func() {
-		_, err := clone.Push(context.WithoutCancel(t.Context()), repo.PushRequest{})
-		pushed <- err
-	}()
+	d, pushed, release := pushing(w, nil)
 	waiting := make(chan struct{})
 	go func() {
 		defer close(waiting)
@@ -320,18 +327,7 @@ func TestStopWaitsForMerges(t *testing.T) {
 // What does not end is cut after a while, and nothing of it is there.
 func TestStopDoesNotWaitForever(t *testing.T) {
 	w := newWorld(t)
-	folder := w.init("a")
-	d := w.start(func(o *Options) { o.Settings.StopWait = 1 })
-	clone, err := w.clone(d, "ada", "a")
-	must(t, err)
-	put(t, clone, "never")
-	release, err := lock.NewFile(folder+"/lock", "test").Acquire(t.Context(), nil)
-	must(t, err)
-	pushed := make(chan error, 1)
-	go func() {
-		_, err := clone.Push(context.WithoutCancel(t.Context()), repo.PushRequest{})
-		pushed <- err
-	}()
+	d, pushed, release := pushing(w, func(o *Options) { o.Settings.StopWait = 1 })
 	must(t, d.Stop(context.Background()))
 	if err := <-pushed; err == nil {
 		t.Error("pushed all the same")

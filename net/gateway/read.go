@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -301,25 +302,16 @@ func (v *visit) diffCounts(from, to, tableName string) ([]shape.DiffStat, error)
 }
 
 func (v *visit) excluded() (answer, error) {
-	a, l, at, place, err := v.listAbout("rev")
-	if err != nil {
-		return a, err
-	}
-	skip, err := counted(place)
-	if err != nil {
-		return answer{}, err
-	}
-	n := 0
-	err = v.repo.Excluded(v.ctx, at, func(x repo.Exclusion) error {
-		if n++; n <= skip {
-			return nil
-		}
-		return l.add(line(shape.OfExclusions([]repo.Exclusion{x})[0]), strconv.Itoa(n))
-	})
-	return v.answerList(a, l, err)
+	return listCounted(v, v.repo.Excluded, func(x repo.Exclusion) any { return shape.OfExclusions([]repo.Exclusion{x})[0] })
 }
 
 func (v *visit) conflicts() (answer, error) {
+	return listCounted(v, v.repo.Conflicts, func(c repo.Conflict) any { return shape.OfListed(c) })
+}
+
+// listCounted answers with what is to be said about a revision, item by item. A cursor says how
+// many of them have been told.
+func listCounted[T any](v *visit, each func(ctx context.Context, rev string, fn func(T) error) error, shaped func(T) any) (answer, error) {
 	a, l, at, place, err := v.listAbout("rev")
 	if err != nil {
 		return a, err
@@ -329,11 +321,11 @@ func (v *visit) conflicts() (answer, error) {
 		return answer{}, err
 	}
 	n := 0
-	err = v.repo.Conflicts(v.ctx, at, func(c repo.Conflict) error {
+	err = each(v.ctx, at, func(item T) error {
 		if n++; n <= skip {
 			return nil
 		}
-		return l.add(line(shape.OfListed(c)), strconv.Itoa(n))
+		return l.add(line(shaped(item)), strconv.Itoa(n))
 	})
 	return v.answerList(a, l, err)
 }

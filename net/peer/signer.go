@@ -22,19 +22,6 @@ func IdentityOf(private key.Private) (Identity, error) {
 	return Identity{id: ID(id.String()), key: func() crypto.PrivKey { return k }}, nil
 }
 
-// IDOf returns the name of the peer with a public key.
-func IDOf(public key.Public) (ID, error) {
-	raw, err := crypto.UnmarshalEd25519PublicKey(public[:])
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadID, err)
-	}
-	id, err := libpeer.IDFromPublicKey(raw)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadID, err)
-	}
-	return ID(id.String()), nil
-}
-
 // Key returns the public key that the ID names.
 func (id ID) Key() (key.Public, error) {
 	p, err := id.raw()

@@ -367,7 +367,7 @@ func TestChildrenAreThoseOfTheWalk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		level, children, err := Children(data)
+		level, children, err := ChildrenWithin(data, []Span{{}})
 		if err != nil || (level == 0) != (len(children) == 0) {
 			t.Fatalf("node %s: level %d, %d children, %v", h.Short(), level, len(children), err)
 		}
@@ -377,7 +377,7 @@ func TestChildrenAreThoseOfTheWalk(t *testing.T) {
 	if len(want) < 50 || !maps.Equal(got, want) {
 		t.Errorf("%d nodes, the walk has %d", len(got), len(want))
 	}
-	if _, _, err := Children([]byte("nonsense")); !errors.Is(err, ErrCorrupt) {
+	if _, _, err := ChildrenWithin([]byte("nonsense"), []Span{{}}); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("nonsense: %v", err)
 	}
 }

@@ -219,17 +219,12 @@ func meets(spans []Span, after, last []byte) bool {
 	return false
 }
 
-// Children returns the level of a node, given as its bytes, and the hashes of the nodes
-// below it, none for a leaf. It is for who walks trees without reading them in order, and
-// checks nothing but the node itself. Errors wrap ErrCorrupt.
-func Children(data []byte) (level int, hashes []object.Hash, err error) {
-	return ChildrenWithin(data, []Span{{}})
-}
-
-// ChildrenWithin is Children, without the nodes that are not needed to read what is in the
-// spans: their rows, those after and before them, and how many there are. Which nodes are
-// needed depends on nothing but the node, so that whoever has a node of a tree, and what is
-// needed below it, has that of every tree.
+// ChildrenWithin returns the level of a node, given as its bytes, and the hashes of the nodes
+// below it, none for a leaf, that are needed to read what is in the spans: their rows, those
+// after and before them, and how many there are. Which nodes are needed depends on nothing but
+// the node, so that whoever has a node of a tree, and what is needed below it, has that of
+// every tree. It is for who walks trees without reading them in order, and checks nothing but
+// the node itself. Errors wrap ErrCorrupt.
 func ChildrenWithin(data []byte, spans []Span) (level int, hashes []object.Hash, err error) {
 	n, err := decode(data)
 	if err != nil || n.level == 0 {

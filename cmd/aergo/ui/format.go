@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"time"
 
 	"aergo/repo/words"
 )
@@ -27,33 +26,4 @@ func Bytes(sizeBytes int64) string {
 		unit++
 	}
 	return fmt.Sprintf("%.1f %cB", value, "kMGTPE"[unit])
-}
-
-// Duration returns a time span as people say it: "350 ms", "1.2 s", "2 min 05 s",
-// "3 h 07 min".
-func Duration(d time.Duration) string {
-	switch {
-	case d < 0:
-		return "-" + Duration(-max(d, -1<<62))
-	case d < time.Millisecond:
-		return fmt.Sprintf("%d us", d.Microseconds())
-	case d < 999500*time.Microsecond:
-		return fmt.Sprintf("%d ms", d.Round(time.Millisecond).Milliseconds())
-	case d < 59950*time.Millisecond:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	}
-	seconds := int64(d.Round(time.Second) / time.Second)
-	if seconds < 3600 {
-		return fmt.Sprintf("%d min %02d s", seconds/60, seconds%60)
-	}
-	minutes := (seconds + 30) / 60
-	return fmt.Sprintf("%d h %02d min", minutes/60, minutes%60)
-}
-
-// ShortHash returns the first eight digits of a hash in hex.
-func ShortHash(hex string) string {
-	if len(hex) <= 8 {
-		return hex
-	}
-	return hex[:8]
 }
