@@ -46,10 +46,12 @@ func TestRunAheadWithTrust(t *testing.T) {
 	var ran atomic.Int64
 	err := e.Run(t.Context(), newPool(t, 2), n, func(_ context.Context, tx int, _ *View[uint64]) error {
 		if tx == 300 {
-			for e.schedule.sleepers.Load() == 0 {
+			// The other worker may still sleep from before, and wakes up; it sleeps again when it
+			// has gone as far ahead as it may, and that is far.
+			for e.schedule.sleepers.Load() == 0 || ran.Load() < 350 {
 				runtime.Gosched()
 			}
-			if got := ran.Load(); got < 350 || got > 450 {
+			if got := ran.Load(); got > 450 {
 				t.Errorf("%d transactions ran", got)
 			}
 		}
